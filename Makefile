@@ -1,0 +1,64 @@
+# Everything runs in .venv, which the first target that needs it makes. ARGS= passes options through:
+# make score ARGS="--json", make test ARGS="-k tokens".
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+MODEL := models/default/model.json
+# Set PYTHON to use another interpreter than the first of these that is 3.11 or newer.
+PYTHON ?=
+PYTHONS = $(if $(PYTHON),"$(PYTHON)",python3.11 python3 python3.12 python3.13 python3.14)
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train tune evaluate score validate test lint bench
+MAKEFLAGS += --no-print-directory
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' Makefile | while IFS='	' read -r name line; do printf '  make %-9s %s\n' "$$name" "$$line"; done
+
+setup: $(READY) ## install stance and its tools into .venv
+
+train: $(READY) ## train models/default from data/ with the stored settings
+	$(BIN)/stance train $(ARGS)
+
+tune: $(READY) ## search for better settings, then train
+	$(BIN)/stance train --search $(ARGS)
+
+evaluate: $(READY) $(MODEL) ## measure models/default on the data held apart
+	$(BIN)/stance evaluate $(ARGS)
+
+score: $(READY) $(MODEL) ## label every statement of the articles in seeds/
+	@$(BIN)/stance score seeds/ $(ARGS)
+
+validate: $(READY) ## check the annotated statements, the labels and the lexicon
+	$(BIN)/stance validate $(ARGS)
+
+test: $(READY) $(MODEL) ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## check style, types and the ban on pickle
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+bench: $(READY) $(MODEL) ## measure speed and memory (benchmarks/*.py)
+	@for script in benchmarks/*.py; do \
+		if [ -f "$$script" ]; then echo "$$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; \
+		else echo "benchmarks/ holds no scripts yet"; fi; done
+
+# The model is committed, so this trains only where it was removed.
+$(MODEL): | $(READY)
+	$(BIN)/stance train
+
+# setuptools goes first: the build then runs with the pinned version instead of the newest one.
+$(READY): pyproject.toml setup.py constraints.txt
+	@found=; for python in $(PYTHONS); do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; done; \
+	if [ -z "$$found" ]; then \
+		echo 'stance needs Python 3.11 or newer and found none as: $(subst ",,$(PYTHONS)). Install one, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; fi; \
+	echo "Setting up $(VENV) with $$("$$found" --version) ($$found); this takes a minute or two"; \
+	"$$found" -m venv $(VENV)
+	@$(PIP_INSTALL) setuptools
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,137 @@
+"""Scores → probabilities → thresholds that fit the natural mix of news, though the rows were drawn to be rich."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_KNOTS = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
+
+
+def natural_weights(scores: Floats, at_random: Bools, known: Floats) -> Floats:
+    """Return how many sentences of ordinary news each annotated row stands for.
+
+    Rows that a model picked are richer in labels than news is. Where the inclusion probability of a row was recorded,
+    its inverse is taken. Elsewhere it is estimated by draw and score: a logistic regression tells from the
+    out-of-fold scores how probable it is that such a row came by the random draw rather than by a model's, and that
+    share of the rows with such scores is what a natural sample would have had.
+
+    Parameters
+    ----------
+    scores
+        Out-of-fold scores, shape (n, labels).
+    at_random
+        Whether a row was drawn at random from everything, shape (n,).
+    known
+        Recorded inverse inclusion probabilities, NaN where there is none, shape (n,).
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Weights above 0 with mean 1; all 1 where nothing was drawn by a model or nothing at random.
+    """
+    weights = np.ones(len(scores))
+    unknown = np.isnan(known)
+    if at_random[unknown].any() and not at_random[unknown].all():
+        from sklearn.linear_model import LogisticRegression
+
+        shape = _splines(scores)
+        chosen = LogisticRegression(C=1.0, max_iter=3000).fit(shape[unknown], at_random[unknown])
+        weights[unknown] = np.maximum(chosen.predict_proba(shape[unknown])[:, 1], 1e-4)
+        weights[unknown] /= weights[unknown].mean()
+    if not unknown.all():
+        weights[~unknown] = known[~unknown] / known[~unknown].mean()
+    return weights
+
+
+def _splines(scores: Floats) -> Floats:
+    """Return linear splines of each column; the knots lie close where the rare labels are."""
+    standard = (scores - scores.mean(axis=0)) / np.maximum(scores.std(axis=0), 1e-9)
+    knots = np.quantile(standard, _KNOTS, axis=0)
+    return np.hstack([standard, *(np.maximum(standard - knot, 0.0) for knot in knots)])
+
+
+def platt(scores: Floats, truth: Bools, weights: Floats) -> tuple[float, float]:
+    """Return slope and offset of the sigmoid that fits weighted out-of-fold scores of one label best.
+
+    Targets are softened as Platt (1999) proposes, so that a clean separation gives no certainty.
+
+    Parameters
+    ----------
+    scores, truth, weights
+        Shape (n,).
+    """
+    from scipy.optimize import minimize
+
+    positives, negatives = float(weights[truth].sum()), float(weights[~truth].sum())
+    targets = np.where(truth, (positives + 1.0) / (positives + 2.0), 1.0 / (negatives + 2.0))
+    # Optimised on standardised scores, so that both parameters are of one size.
+    centre, spread = float(scores.mean()), max(float(scores.std()), 1e-9)
+    standard = (scores - centre) / spread
+    total = weights.sum()
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        logits = parameters[0] * standard + parameters[1]
+        probabilities = 1.0 / (1.0 + np.exp(-np.clip(logits, -500.0, 500.0)))
+        value = float((weights * (np.logaddexp(0.0, logits) - targets * logits)).sum()) / total
+        errors = weights * (probabilities - targets) / total
+        return value, np.array([errors @ standard, errors.sum()])
+
+    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS", options={"gtol": 1e-9}).x
+    slope = max(float(found[0]) / spread, 1e-6)
+    return slope, float(found[1]) - float(found[0]) * centre / spread
+
+
+def temperature(scores: Floats, truth: NDArray[np.intp], weights: Floats) -> float:
+    """Return the one slope under which a softmax over out-of-fold scores fits best.
+
+    Parameters
+    ----------
+    scores
+        Shape (n, labels).
+    truth
+        Column of the right label, shape (n,).
+    weights
+        Shape (n,).
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
+    rows = np.arange(len(scores))
+
+    def loss(log_slope: float) -> float:
+        logits = scores * np.exp(log_slope)
+        return float((weights * (logsumexp(logits, axis=1) - logits[rows, truth])).sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-5.0, 5.0), method="bounded").x))
+
+
+def best_threshold(probabilities: Floats, truth: Bools, weights: Floats) -> float:
+    """Return the probability from which a label is given so that its weighted F1 is best.
+
+    The count of right ones above a threshold is taken half from the labels and half from the probabilities: with few
+    positives, labels alone put the threshold where one lucky row happens to lie.
+
+    Parameters
+    ----------
+    probabilities, truth, weights
+        Shape (n,).
+
+    Returns
+    -------
+    float
+        0.5 where there is no positive row.
+    """
+    if not truth.any():
+        return 0.5
+    order = np.argsort(-probabilities, kind="stable")
+    chances, heavy = probabilities[order], weights[order]
+    right = np.cumsum(heavy * (truth[order] + chances) / 2.0)
+    f1 = 2.0 * right / (np.cumsum(heavy) + right[-1])
+    last_of_ties = np.append(chances[1:] != chances[:-1], True)
+    best = int(np.argmax(np.where(last_of_ties, f1, -1.0)))
+    below = chances[best + 1] if best + 1 < len(chances) else 0.0
+    return float((chances[best] + below) / 2.0)

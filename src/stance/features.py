@@ -1,0 +1,322 @@
+"""Text → hashed features. The one place where text becomes figures, for training, extraction and inference alike.
+
+A feature has a *family* and one or more *parts*: folded words, masks such as ``<name>``, class names such as
+``@deny``. Its 64-bit hash is made of integers only, and the top bits pick a bucket in the family's own range.
+This module is the specification: a compiled kernel may replace `Featurizer.indices`, with equal results.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from stance.lexicon import MAX_PHRASE, Lexicon
+from stance.tokens import CAPITALS, NUMBER, PLAIN, PUNCTUATION, WORD, Token, table_digest, tokenise
+
+VERSION: Final = 1
+FAMILIES: Final = ("word", "name", "skip", "prefix", "class", "pair", "context", "reach", "form")
+FUNCTION_CLASS: Final = "function"
+NEGATION_CLASS: Final = "negation"
+NAME, DIGITS, START, END, GAP = "<name>", "<number>", "<start>", "<end>", "_"
+NEAR, MIDDLE, FAR = 3, 8, 64
+PREFIX: Final = 5
+REACH: Final = 6
+NEGATION_REACH: Final = 3
+# A sentence is never that long; whatever is, counts with its beginning, so that no text can hold up a run.
+LONGEST: Final = 8_192
+
+_KEPT_PUNCTUATION: Final = frozenset("\"?:")
+_MASK64: Final = 0xFFFFFFFFFFFFFFFF
+_SEED: Final = 0x243F6A8885A308D3
+_WORD_FACTOR: Final = 0x9E3779B97F4A7C15
+_PART_FACTOR: Final = 0xD6E8FEB86659FD93
+_CACHED_WORDS: Final = 1 << 18
+_WORD, _NAME, _SKIP, _PREFIX, _CLASS, _PAIR, _CONTEXT, _REACH, _FORM = range(len(FAMILIES))
+
+
+class Feature(NamedTuple):
+    """One feature of a text: its family, its parts, and the first and last token that it was made of."""
+
+    family: int
+    parts: tuple[str, ...]
+    first: int
+    last: int
+
+    @property
+    def name(self) -> str:
+        """The feature as text, such as ``pair: @deny @claim near``."""
+        return f"{FAMILIES[self.family]}: {' '.join(self.parts)}"
+
+
+class Symbol(NamedTuple):
+    """A token, or a run of tokens behind one mask, in the masked copy of a text."""
+
+    part: str
+    first: int
+    last: int
+
+
+class Event(NamedTuple):
+    """A word or phrase of the lexicon in a text: its class and its first and last token."""
+
+    category: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """How many buckets each family owns, as powers of two; the ranges follow one another in the order of `FAMILIES`."""
+
+    bits: Mapping[str, int] = field(
+        default_factory=lambda: dict(word=19, name=17, skip=17, prefix=15, pair=16, context=18, reach=18, form=8)
+        | {"class": 11}
+    )
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """First bucket of each family."""
+        sizes = [1 << self.bits[name] for name in FAMILIES]
+        return tuple(sum(sizes[:number]) for number in range(len(sizes)))
+
+    @property
+    def buckets(self) -> int:
+        """Number of buckets in all."""
+        return sum(1 << self.bits[name] for name in FAMILIES)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as the model folder stores them."""
+        return {"version": VERSION, "bits": {name: self.bits[name] for name in FAMILIES}}
+
+
+def hash_word(word: str) -> int:
+    """Return the 64-bit hash of a part: its UTF-8 bytes, eight at a time, little-endian."""
+    data = word.encode("utf-8")
+    value = _SEED ^ len(data)
+    for start in range(0, len(data), 8):
+        value = ((value ^ int.from_bytes(data[start : start + 8], "little")) * _WORD_FACTOR) & _MASK64
+        value ^= value >> 32
+    return value
+
+
+class Featurizer:
+    """Turns text into features under one lexicon and one set of settings.
+
+    Parameters
+    ----------
+    lexicon
+        The cue classes. Words of a class called ``function`` are never masked and make no class features; a class
+        called ``negation`` marks the classes that follow within three tokens.
+    settings
+        Bucket ranges; the default ones where left out.
+    """
+
+    def __init__(self, lexicon: Lexicon, settings: FeatureSettings | None = None) -> None:
+        self.lexicon = lexicon
+        self.settings = settings or FeatureSettings()
+        self._classes = tuple(f"@{name}" for name in lexicon.classes)
+        self._function = _position(lexicon.classes, FUNCTION_CLASS)
+        self._negation = _position(lexicon.classes, NEGATION_CLASS)
+        self._hashes: dict[str, int] = {}
+        self._ranges = tuple(
+            (offset, 64 - self.settings.bits[name], hash_word(name))
+            for offset, name in zip(self.settings.offsets, FAMILIES, strict=True)
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides what a text's features are: settings, lexicon and character table."""
+        content = {**self.settings.to_json(), "lexicon": self.lexicon.to_json(), "characters": table_digest()}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def indices(self, text: str) -> list[int]:
+        """Return the buckets of a text's features, sorted, each once."""
+        bucket = self.bucket
+        return sorted({bucket(family, parts) for family, parts, _, _ in self.features(self.tokens(text))})
+
+    def tokens(self, text: str) -> list[Token]:
+        """Return the tokens that a text counts with: those of its first `LONGEST` characters."""
+        return tokenise(text[:LONGEST])
+
+    def bucket(self, family: int, parts: Iterable[str]) -> int:
+        """Return the bucket of one feature; the order of the parts counts."""
+        offset, shift, value = self._ranges[family]
+        hashes = self._hashes
+        for part in parts:
+            hashed = hashes.get(part)
+            if hashed is None:
+                if len(hashes) >= _CACHED_WORDS:
+                    hashes.clear()
+                hashed = hashes[part] = hash_word(part)
+            value = ((value ^ hashed) * _PART_FACTOR) & _MASK64
+            value ^= value >> 29
+        return offset + (((value * _WORD_FACTOR) & _MASK64) >> shift)
+
+    def features(self, tokens: list[Token]) -> Iterator[tuple[int, tuple[str, ...], int, int]]:
+        """Yield the features of a tokenised text as the fields of `Feature`; one may come more than once."""
+        events = self._events(tokens)
+        headline = is_headline(tokens)
+        symbols = self._mask(tokens, events, headline)
+        shown = [event for event in events if event.category != self._function]
+        yield from _word_ngrams(symbols)
+        yield from _name_ngrams(tokens, symbols, headline)
+        yield from _prefixes(symbols)
+        yield from self._class_features(tokens, shown)
+        yield from self._pairs(tokens, shown)
+        yield from self._contexts(symbols, shown)
+        yield from self._reaches(symbols, shown)
+        yield from _forms(tokens, headline)
+
+    def _events(self, tokens: list[Token]) -> list[Event]:
+        entries, starts = self.lexicon.entries, self.lexicon.starts
+        events: list[Event] = []
+        for first, token in enumerate(tokens):
+            if token.kind != WORD:
+                continue
+            phrase = token.text
+            events += [Event(category, first, first) for category in entries.get(phrase, ())]
+            if phrase in starts:
+                for last in range(first + 1, min(first + MAX_PHRASE, len(tokens))):
+                    phrase = f"{phrase} {tokens[last].text}"
+                    events += [Event(category, first, last) for category in entries.get(phrase, ())]
+        return events
+
+    def _mask(self, tokens: list[Token], events: list[Event], headline: bool) -> list[Symbol]:
+        """Return the masked copy: runs of capitalised words and of numbers become one symbol, cue words never do."""
+        kept = {number for event in events for number in range(event.first, event.last + 1)}
+        symbols: list[Symbol] = []
+        for number, token in enumerate(tokens):
+            part = token.text
+            if token.kind == PUNCTUATION:
+                if part not in _KEPT_PUNCTUATION:
+                    continue
+            elif token.kind == NUMBER:
+                part = DIGITS
+            elif token.case != PLAIN and not headline and number not in kept:
+                part = NAME
+            if part in (NAME, DIGITS) and symbols and symbols[-1].part == part and symbols[-1].last == number - 1:
+                symbols[-1] = Symbol(part, symbols[-1].first, number)
+            else:
+                symbols.append(Symbol(part, number, number))
+        return symbols
+
+    def _class_features(self, tokens: list[Token], events: list[Event]) -> Iterator[Feature]:
+        negations = [event.last for event in events if event.category == self._negation]
+        for category, first, last in events:
+            name = self._classes[category]
+            yield Feature(_CLASS, (name,), first, last)
+            yield Feature(_CLASS, (name, _side(tokens[first])), first, last)
+            if category != self._negation and any(0 < first - place <= NEGATION_REACH for place in negations):
+                yield Feature(_CLASS, ("not", name), first, last)
+
+    def _pairs(self, tokens: list[Token], events: list[Event]) -> Iterator[Feature]:
+        for number, (left, first, end) in enumerate(events):
+            for right, begin, last in events[number + 1 :]:
+                gap = begin - end
+                if gap > FAR:
+                    break  # Keeps the work proportional to the length of the text.
+                if gap <= 0:
+                    continue
+                names = self._classes[left], self._classes[right]
+                if gap > MIDDLE:
+                    yield Feature(_PAIR, (*names, "far"), first, last)
+                    continue
+                yield Feature(_PAIR, (*names, "near" if gap <= NEAR else "middle"), first, last)
+                yield Feature(_PAIR, (*names, _side(tokens[first]), _side(tokens[begin])), first, last)
+
+    def _contexts(self, symbols: list[Symbol], events: list[Event]) -> Iterator[Feature]:
+        """Yield each class with the masked words around it: one and two before, one to three after."""
+        place = {n: number for number, symbol in enumerate(symbols, 1) for n in range(symbol.first, symbol.last + 1)}
+        padded = [Symbol(START, 0, 0), *symbols, Symbol(END, 0, 0)]
+        for category, first, last in events:
+            left, right, name = place[first], place[last], self._classes[category]
+            yield Feature(_CONTEXT, (padded[left - 1].part, name), first, last)
+            yield Feature(_CONTEXT, (name, padded[right + 1].part), first, last)
+            if left > 2:
+                yield Feature(_CONTEXT, (padded[left - 2].part, GAP, name), first, last)
+            for symbol in symbols[right + 1 : right + 3]:
+                yield Feature(_CONTEXT, (name, GAP, symbol.part), first, symbol.last)
+
+    def _reaches(self, symbols: list[Symbol], events: list[Event]) -> Iterator[Feature]:
+        """Yield each class with the beginnings of the longer words around it: *deny* with *entry* is no denial."""
+        place = {n: number for number, symbol in enumerate(symbols) for n in range(symbol.first, symbol.last + 1)}
+        for category, first, last in events:
+            left, right, name = place[first], place[last], self._classes[category]
+            for part, begin, _ in symbols[max(0, left - REACH) : left]:
+                if _is_long(part):
+                    yield Feature(_REACH, (part[:PREFIX], GAP, name), begin, last)
+            for part, _, end in symbols[right + 1 : right + 1 + REACH]:
+                if _is_long(part):
+                    yield Feature(_REACH, (name, GAP, part[:PREFIX]), first, end)
+
+
+def is_headline(tokens: list[Token]) -> bool:
+    """Tell whether a text has Every Word Capitalised, so that capitals say nothing about names."""
+    long = [token for token in tokens if token.kind == WORD and len(token.text) >= 4]
+    return len(long) >= 4 and 4 * sum(token.case != PLAIN for token in long) >= 3 * len(long)
+
+
+def _position(names: tuple[str, ...], name: str) -> int:
+    return names.index(name) if name in names else -1
+
+
+def _is_long(part: str) -> bool:
+    return len(part) >= PREFIX and part[0] != "<"
+
+
+def _side(token: Token) -> str:
+    return "inside" if token.quoted else "outside"
+
+
+def _word_ngrams(symbols: list[Symbol]) -> Iterator[Feature]:
+    """Yield masked 1-3-grams, and pairs of words with the word between them left open."""
+    padded = [Symbol(START, 0, 0), *symbols, Symbol(END, symbols[-1].last, symbols[-1].last)] if symbols else []
+    for number, (part, first, last) in enumerate(padded):
+        if 0 < number < len(padded) - 1:
+            yield Feature(_WORD, (part,), first, last)
+        following = padded[number + 1 : number + 3]
+        if following:
+            yield Feature(_WORD, (part, following[0].part), first, following[0].last)
+        if len(following) > 1:
+            yield Feature(_WORD, (part, following[0].part, following[1].part), first, following[1].last)
+            yield Feature(_SKIP, (part, GAP, following[1].part), first, following[1].last)
+
+
+def _name_ngrams(tokens: list[Token], symbols: list[Symbol], headline: bool) -> Iterator[Feature]:
+    """Yield unmasked 1- and 2-grams wherever the masked copy hides a word; acronyms keep their capitals here."""
+    hidden = {n for symbol in symbols if symbol.part in (NAME, DIGITS) for n in range(symbol.first, symbol.last + 1)}
+    spelled = [token.text.upper() if token.case == CAPITALS and not headline else token.text for token in tokens]
+    for number, word in enumerate(spelled):
+        if number in hidden:
+            yield Feature(_NAME, (word,), number, number)
+        if number and (number in hidden or number - 1 in hidden):
+            yield Feature(_NAME, (spelled[number - 1], word), number - 1, number)
+
+
+def _prefixes(symbols: list[Symbol]) -> Iterator[Feature]:
+    for part, first, last in symbols:
+        if len(part) > PREFIX and _is_long(part):
+            yield Feature(_PREFIX, (part[:PREFIX],), first, last)
+
+
+def _forms(tokens: list[Token], headline: bool) -> Iterator[Feature]:
+    """Yield what kind of sentence it is; these features stand for the whole text."""
+    if not tokens:
+        return
+    last = len(tokens) - 1
+    inside = [token.quoted for token in tokens]
+    holds = {
+        "headline": headline,
+        "question": tokens[-1].text == "?",
+        "quotation": any(inside),
+        "all-quoted": all(inside),
+        "opens-quoted": inside[0],
+        "no-stop": tokens[-1].text not in ".!?\"')",
+        f"length-{min(len(tokens) // 6, 9)}": True,
+    }
+    for form, holding in holds.items():
+        if holding:
+            yield Feature(_FORM, (form,), 0, last)

@@ -1,0 +1,60 @@
+"""Lines of annotated JSONL files: objects with their place, their labels checked, and the id of a text."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stance.labels import LabelSet
+from stance.records import DataError
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ``(file:line, object)`` for every line of a JSONL file, also gzip; blank lines are passed over.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or a line is not a JSON object in UTF-8.
+    """
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+            for number, line in enumerate(stream, 1):
+                if not line.strip():
+                    continue
+                try:
+                    record = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    raise DataError(f"{path}:{number}: not valid JSON ({error}); mend the line") from error
+                if not isinstance(record, dict):
+                    raise DataError(f"{path}:{number}: not a JSON object; write one object a line")
+                yield f"{path}:{number}", record
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; check the path") from None
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}:{number + 1}: cannot be read ({error}); get the file again") from error
+
+
+def checked_labels(given: object, labels: LabelSet, place: str) -> tuple[str, ...]:
+    """Return labels in the order of the label set, or say what is wrong with them."""
+    names = labels.names
+    if not isinstance(given, list):
+        raise DataError(f"{place}: labels is {type(given).__name__}, not a list; write [] where there is none")
+    for name in given:
+        if name not in names:
+            raise DataError(f"{place}: unknown label {name!r}; labels.toml has {', '.join(names)}")
+    if len(set(given)) != len(given):
+        raise DataError(f"{place}: a label is listed twice; list each once")
+    if labels.exclusive and len(given) != 1:
+        raise DataError(f"{place}: {len(given)} labels, but the label set is exclusive; give exactly one")
+    return tuple(name for name in names if name in given)
+
+
+def statement_id(text: str) -> str:
+    """Return the first 12 hex digits of the SHA-1 of a text with its white space folded."""
+    return hashlib.sha1(" ".join(text.split()).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:12]

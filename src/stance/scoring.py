@@ -1,0 +1,205 @@
+"""Articles → scored rows → files: streaming, every article a row or a reject."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Final
+
+from stance.articles import Reject
+from stance.files import whole_file
+from stance.model import Model
+from stance.records import Article, InputError
+from stance.sentences import article_date, split_statements
+
+Row = dict[str, Any]
+# A spreadsheet takes a cell that begins like this for a formula; the quote mark makes it text again.
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\0")
+LABEL_SEPARATOR: Final = "|"
+
+
+@dataclass
+class Summary:
+    """Counts of one run: ``articles == scored + rejects``."""
+
+    articles: int = 0
+    scored: int = 0
+    rejects: int = 0
+    statements: int = 0
+    labelled: int = 0
+
+
+def analyze(text: str, model: Model) -> Article:
+    """Split an article into statements and label each.
+
+    Parameters
+    ----------
+    text
+        The whole text of an article.
+    model
+        The model that labels.
+
+    Returns
+    -------
+    Article
+        With its statements; for each, ``article.text[start:end]`` is its text. Lone surrogates have become U+FFFD.
+
+    Raises
+    ------
+    InputError
+        If `text` is not a string or is blank.
+    """
+    if not isinstance(text, str):
+        raise InputError(f"an article is a string, not {type(text).__name__}; pass its text")
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if not text.strip():
+        raise InputError("the article is blank; pass its text")
+    return analyze_article(Article(text, date=article_date(text)), model)
+
+
+def analyze_article(article: Article, model: Model) -> Article:
+    """Return the article with its statements labelled."""
+    statements = split_statements(article.text)
+    predictions = model.predict([statement.text for statement in statements])
+    scored = (replace(one, prediction=made) for one, made in zip(statements, predictions, strict=True))
+    return replace(article, statements=tuple(scored))
+
+
+def score(articles: Iterable[Article | str], model: Model) -> Iterator[Row]:
+    """Score articles one after the other.
+
+    Parameters
+    ----------
+    articles
+        Articles or their texts.
+    model
+        The model that labels.
+
+    Yields
+    ------
+    dict
+        One a statement: ``article_id, source, date, statement_no, start, end, text, labels``, a probability
+        ``p_<label>`` for each label, and the ``model``. A text has its position, from 0, as ``article_id``.
+    """
+    for number, article in enumerate(articles):
+        if isinstance(article, Article):
+            yield from rows_of(analyze_article(article, model), model)
+        else:
+            yield from rows_of(replace(analyze(article, model), id=str(number)), model)
+
+
+def rows_of(article: Article, model: Model) -> Iterator[Row]:
+    """Yield the rows of an article that has been analysed."""
+    for number, statement in enumerate(article.statements):
+        prediction = statement.prediction
+        if prediction is None:
+            raise InputError(f"article {article.id!r}: statement {number} has no prediction; analyse the article first")
+        yield {
+            "article_id": article.id,
+            "source": article.source,
+            "date": article.date,
+            "statement_no": number,
+            "start": statement.start,
+            "end": statement.end,
+            "text": statement.text,
+            "labels": list(prediction.labels),
+            **{f"p_{name}": round(chance, 6) for name, chance in prediction.probabilities.items()},
+            "model": model.id,
+        }
+
+
+def score_records(
+    records: Iterable[Article | Reject],
+    model: Model,
+    *,
+    on_article: Callable[[Article, list[Row]], None],
+    on_reject: Callable[[Reject], None],
+    on_progress: Callable[[Summary], None] | None = None,
+) -> Summary:
+    """Score what a reader yields, handing over one article at a time; nothing is kept.
+
+    Returns
+    -------
+    Summary
+    """
+    summary = Summary()
+    for record in records:
+        summary.articles += 1
+        if isinstance(record, Reject):
+            summary.rejects += 1
+            on_reject(record)
+        else:
+            analyzed = analyze_article(record, model)
+            rows = list(rows_of(analyzed, model))
+            summary.scored += 1
+            summary.statements += len(rows)
+            summary.labelled += sum(bool(row["labels"]) for row in rows)
+            on_article(analyzed, rows)
+        if on_progress:
+            on_progress(summary)
+    return summary
+
+
+def columns_of(model: Model) -> list[str]:
+    """Return the columns of the output in order."""
+    names = (f"p_{name}" for name in model.labels.names)
+    return ["article_id", "source", "date", "statement_no", "start", "end", "text", "labels", *names, "model"]
+
+
+class RowWriter:
+    """Writes rows as JSONL or CSV to a file that appears whole or not at all, or to an open stream.
+
+    Parameters
+    ----------
+    target
+        A path ending in ``.jsonl`` or ``.csv``, or a binary stream, which gets JSONL.
+    columns
+        The header of a CSV file.
+
+    Raises
+    ------
+    InputError
+        If the ending is another one, or the place cannot be written.
+    """
+
+    def __init__(self, target: Path | IO[bytes], columns: Sequence[str]) -> None:
+        self._target = target
+        self._columns = columns
+        self._as_csv = isinstance(target, Path) and target.suffix.lower() == ".csv"
+        if isinstance(target, Path) and target.suffix.lower() not in (".csv", ".jsonl"):
+            raise InputError(f"{target}: the ending tells the format; use .jsonl or .csv")
+        self._stack = ExitStack()
+
+    def __enter__(self) -> RowWriter:
+        target = self._target
+        self._stream = self._stack.enter_context(whole_file(target)) if isinstance(target, Path) else target
+        if self._as_csv:
+            self._write_line(self._columns)
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._stack.__exit__(*raised)
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write rows."""
+        for row in rows:
+            if self._as_csv:
+                self._write_line([_cell(row[column]) for column in self._columns])
+            else:
+                self._stream.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8"))
+
+    def _write_line(self, cells: Sequence[Any]) -> None:
+        line = io.StringIO(newline="")
+        csv.writer(line).writerow(cells)
+        self._stream.write(line.getvalue().encode("utf-8"))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        value = LABEL_SEPARATOR.join(value)
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

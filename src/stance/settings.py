@@ -1,0 +1,100 @@
+"""How a model is trained: the stored settings, ``data/settings.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from stance.features import FAMILIES
+from stance.records import DataError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `stance train` uses and `stance train --search` looks for.
+
+    Attributes
+    ----------
+    regularisation
+        Inverse strength of the L2 penalty (scikit-learn's ``C``); a label may have its own in `regularisation_by_label`.
+    regularisation_by_label
+        Label name to its ``C``.
+    family_scale
+        Feature family to the factor on its features; a larger one is penalised less. Families left out have 1.
+    own_weight
+        Weight of an own statement; a stand-off row weighs 1.
+    borderline_weight
+        Factor on the weight of rows that the annotators marked as borderline.
+    own_rows
+        Own statements a feature must occur in, where no stand-off row has it.
+    folds
+        Folds of the grouped cross-validation that calibration and search use.
+    """
+
+    regularisation: float = 8.0
+    regularisation_by_label: Mapping[str, float] = field(default_factory=dict)
+    family_scale: Mapping[str, float] = field(default_factory=dict)
+    own_weight: float = 0.3
+    borderline_weight: float = 0.5
+    own_rows: int = 2
+    folds: int = 5
+
+    def __post_init__(self) -> None:
+        numbers = {
+            "regularisation": self.regularisation,
+            "own_weight": self.own_weight,
+            "borderline_weight": self.borderline_weight,
+            **{f"regularisation_by_label.{name}": value for name, value in self.regularisation_by_label.items()},
+        }
+        for name, value in numbers.items():
+            if not _is_number(value) or value <= 0:
+                raise DataError(f"settings: {name} is {value!r}; give a number above 0")
+        for family, factor in self.family_scale.items():
+            if family not in FAMILIES or not _is_number(factor) or factor < 0:
+                raise DataError(
+                    f"settings: family_scale {family!r}: {factor!r}; give a number, 0 or more, for one of {', '.join(FAMILIES)}"
+                )
+        if not isinstance(self.folds, int) or self.folds < 2:
+            raise DataError(f"settings: folds is {self.folds!r}; give a whole number, 2 or more")
+        if not isinstance(self.own_rows, int) or self.own_rows < 1:
+            raise DataError(f"settings: own_rows is {self.own_rows!r}; give a whole number, 1 or more")
+
+    def strength(self, label: str) -> float:
+        """Return the ``C`` of a label."""
+        return self.regularisation_by_label.get(label, self.regularisation)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain figures."""
+        return asdict(self)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read ``settings.json``; the defaults where there is no such file.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is not a JSON object, or has an unknown field or a wrong value.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
+    except ValueError as error:
+        raise DataError(f"{path}: not valid JSON ({error}); mend it, or remove it to use the defaults") from error
+    known = {each.name for each in fields(Settings)}
+    if not isinstance(document, dict) or set(document) - known:
+        raise DataError(f"{path}: has to be a JSON object with some of the fields {', '.join(sorted(known))}")
+    try:
+        return Settings(**document)
+    except (DataError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,376 @@
+"""Annotated statements → `Model`: scikit-learn's logistic regression on the hashed features, then calibrated."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from stance.calibration import best_threshold, natural_weights, platt, temperature
+from stance.dataset import Dataset, data_hash, is_held_apart
+from stance.features import FAMILIES, FeatureSettings, Featurizer
+from stance.model import Model, calibrated
+from stance.records import DataError
+from stance.settings import Settings
+
+# Under so few weighted positives, calibration and threshold of a label are rough; the model card says so.
+FEW_POSITIVES: Final = 100
+RANDOM_DRAW: Final = "random"
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Annotated statements as figures; n rows, own ones last.
+
+    Attributes
+    ----------
+    features
+        Binary matrix of buckets, shape (n, buckets).
+    counts
+        Distinct buckets of each row before rare ones were dropped, shape (n,).
+    truth
+        Shape (n, labels).
+    own, held_apart, borderline, at_random
+        Shape (n,).
+    known_weights
+        Recorded inverse inclusion probabilities, NaN where there is none, shape (n,).
+    groups
+        Numbers of the groups, shape (n,).
+    """
+
+    features: sparse.csr_matrix
+    counts: Integers
+    truth: Bools
+    own: Bools
+    held_apart: Bools
+    borderline: Bools
+    at_random: Bools
+    known_weights: Floats
+    groups: Integers
+
+    def __getitem__(self, chosen: Bools) -> Rows:
+        return Rows(
+            self.features[chosen],
+            *(
+                getattr(self, name)[chosen]
+                for name in (
+                    "counts", "truth", "own", "held_apart", "borderline", "at_random", "known_weights", "groups",
+                )
+            ),
+        )  # fmt: skip
+
+
+def train(
+    dataset: Dataset,
+    settings: Settings | None = None,
+    *,
+    hold_apart: bool = True,
+    progress: Progress | None = None,
+) -> Model:
+    """Train a model on the rows of a dataset that are not held apart.
+
+    Parameters
+    ----------
+    dataset
+        Own and stand-off statements, and the label set.
+    settings
+        The default ones where left out.
+    hold_apart
+        Whether the 15% that evaluation uses stay out.
+    progress
+        Called with the number of fits done and to be done.
+
+    Returns
+    -------
+    Model
+        On one machine and with the same versions, the same dataset and settings give the same bytes.
+
+    Raises
+    ------
+    DataError
+        If a label has no positive or no negative row, or there are too few groups to cross-validate.
+    """
+    settings = settings or Settings()
+    featurizer = Featurizer(dataset.lexicon)
+    rows = assemble(dataset, featurizer)
+    learned = rows[~rows.held_apart] if hold_apart else rows
+    _check(dataset, learned, settings)
+    columns = used_columns(learned, settings)
+    design = scaled(learned, columns, featurizer.settings, settings)
+    folds = fold_numbers(learned.groups, settings.folds)
+    jobs = [(None, settings)] + [(fold, settings) for fold in range(settings.folds)]
+    fits = run_fits(dataset, design, learned, folds, jobs, progress)
+    out_of_fold = scores_out_of_fold(design, folds, fits[1:])
+    coefficients, intercepts = fits[0]
+
+    weights = np.zeros((featurizer.settings.buckets, len(dataset.labels.names)), dtype=np.float32)
+    weights[columns] = (coefficients * scales(columns, featurizer.settings, settings)).T
+    slopes, offsets, thresholds, figures = _calibrate(dataset, learned, out_of_fold)
+    about = {
+        "data_sha256": data_hash(dataset),
+        "settings": settings.to_json(),
+        "rows": {
+            "own": int(learned.own.sum()),
+            "standoff": int((~learned.own).sum()),
+            "held_apart": len(rows.truth) - len(learned.truth),
+        },
+        "features": len(columns),
+        "figures": figures,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "scipy", "scikit-learn", "stance-news")},
+        },
+    }
+    return Model(dataset.labels, featurizer, weights, intercepts, slopes, offsets, thresholds, about)
+
+
+def assemble(dataset: Dataset, featurizer: Featurizer) -> Rows:
+    """Return all rows of a dataset as figures, held-apart ones among them."""
+    names = dataset.labels.names
+    standoff = dataset.standoff
+    parts: list[sparse.csr_matrix] = []
+    counts: list[Integers] = []
+    if standoff is not None:
+        if standoff.matrix.fingerprint != featurizer.fingerprint:
+            raise DataError(
+                f"{standoff.path / 'features.npz'}: made with other feature settings or another lexicon; run "
+                "`stance extract --texts FILE...` with the texts at hand, or `stance train --own-only`"
+            )
+        matrix = standoff.matrix
+        parts.append(_binary(matrix.indices, matrix.indptr, featurizer.settings.buckets))
+        counts.append(matrix.counts.astype(np.int64))
+    if dataset.own:
+        found = [featurizer.indices(row.text) for row in dataset.own]
+        lengths = np.array([len(buckets) for buckets in found], dtype=np.int64)
+        indices = np.concatenate([np.array(buckets, dtype=np.int32) for buckets in found])
+        parts.append(_binary(indices, np.concatenate([[0], np.cumsum(lengths)]), featurizer.settings.buckets))
+        counts.append(lengths)
+    real = standoff.rows if standoff is not None else ()
+    own = dataset.own
+    none = [np.nan] * len(own)
+    _, groups = np.unique(np.array(dataset.groups), return_inverse=True)
+    return Rows(
+        features=sparse.vstack(parts, format="csr"),
+        counts=np.concatenate(counts),
+        truth=np.array([[name in row.labels for name in names] for row in (*real, *own)], dtype=bool),
+        own=np.array([False] * len(real) + [True] * len(own)),
+        held_apart=np.array([is_held_apart(group) for group in dataset.groups]),
+        borderline=np.array([row.borderline for row in real] + [False] * len(own)),
+        at_random=np.array([row.draw == RANDOM_DRAW for row in real] + [False] * len(own)),
+        known_weights=np.array([np.nan if row.weight is None else row.weight for row in real] + none, dtype=float),
+        groups=groups.astype(np.int64),
+    )
+
+
+def used_columns(rows: Rows, settings: Settings) -> Integers:
+    """Return the buckets that training looks at: those of stand-off rows, and those that several own rows have."""
+    real = np.asarray(rows.features[~rows.own].sum(axis=0)).ravel() > 0
+    own = np.asarray(rows.features[rows.own].sum(axis=0)).ravel() >= settings.own_rows
+    return np.flatnonzero(real | own)
+
+
+def scales(columns: Integers, table: FeatureSettings, settings: Settings) -> Floats:
+    """Return the factor on each column, by its feature family."""
+    family = np.searchsorted(np.array(table.offsets), columns, side="right") - 1
+    return np.array([settings.family_scale.get(name, 1.0) for name in FAMILIES])[family]
+
+
+def scaled(rows: Rows, columns: Integers, table: FeatureSettings, settings: Settings) -> sparse.csr_matrix:
+    """Return the design matrix: columns by family, rows by the square root of their number of features."""
+    by_row = sparse.diags(1.0 / np.sqrt(np.maximum(rows.counts, 1)))
+    return sparse.csr_matrix(by_row @ rows.features[:, columns] @ sparse.diags(scales(columns, table, settings)))
+
+
+def fold_numbers(groups: Integers, folds: int) -> Integers:
+    """Return the fold of each row; a group lies in one fold, and folds are of about the same size."""
+    sizes = np.bincount(groups)
+    filled = np.zeros(folds)
+    fold_of = np.zeros(len(sizes), dtype=np.int64)
+    for group in np.argsort(-sizes, kind="stable"):
+        fold_of[group] = int(np.argmin(filled))
+        filled[fold_of[group]] += sizes[group]
+    return fold_of[groups]
+
+
+Fit = tuple[Floats, Floats]
+
+
+def run_fits(
+    dataset: Dataset,
+    design: sparse.csr_matrix,
+    rows: Rows,
+    folds: Integers,
+    jobs: Iterable[tuple[int | None, Settings]],
+    progress: Progress | None,
+) -> list[Fit]:
+    """Fit once for each job on all rows but those of its fold, on all cores.
+
+    Returns
+    -------
+    list of (coefficients of shape (labels, columns), intercepts of shape (labels,))
+    """
+    from joblib import Parallel, delayed
+
+    exclusive = dataset.labels.exclusive
+    names = dataset.labels.names
+    tasks = []
+    for fold, settings in jobs:
+        chosen = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(folds))
+        weights = np.where(rows.own, settings.own_weight, 1.0) * np.where(
+            rows.borderline, settings.borderline_weight, 1.0
+        )
+        if exclusive:
+            tasks.append((chosen, rows.truth.argmax(axis=1), weights, settings.regularisation))
+        else:
+            for column, name in enumerate(names):
+                tasks.append((chosen, rows.truth[:, column], weights, settings.strength(name)))
+    done: list[Fit] = []
+    # A generator hands results over in order as they come, so that the bar moves while later ones are still at work.
+    for fit in Parallel(n_jobs=-1, return_as="generator")(delayed(_fit)(design, *task) for task in tasks):
+        done.append(fit)
+        if progress:
+            progress(len(done), len(tasks))
+    if exclusive:
+        return done
+    return [
+        (np.vstack([fit[0] for fit in group]), np.concatenate([fit[1] for fit in group]))
+        for group in (done[start : start + len(names)] for start in range(0, len(done), len(names)))
+    ]
+
+
+def scores_out_of_fold(design: sparse.csr_matrix, folds: Integers, fits: list[Fit]) -> Floats:
+    """Return the scores of each row under the fit that has not seen it, shape (n, labels)."""
+    scores = np.empty((design.shape[0], len(fits[0][1])))
+    for fold, (coefficients, intercepts) in enumerate(fits):
+        scores[folds == fold] = design[folds == fold] @ coefficients.T + intercepts
+    return scores
+
+
+def _fit(design: sparse.csr_matrix, chosen: Integers, truth: NDArray[Any], weights: Floats, strength: float) -> Fit:
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    # One thread a fit: sums split over threads would come out a little different from run to run.
+    with threadpool_limits(1):
+        found = LogisticRegression(C=strength, max_iter=2000, tol=1e-6)
+        found.fit(design[chosen], truth[chosen], sample_weight=weights[chosen])
+    return np.asarray(found.coef_), np.asarray(found.intercept_)
+
+
+def _calibrate(dataset: Dataset, rows: Rows, scores: Floats) -> tuple[Floats, Floats, Floats, dict[str, Any]]:
+    """Return slopes, offsets and thresholds, and for the model card what they rest on."""
+    # Own statements are no sample of anything, so they calibrate only where there is nothing else.
+    judged = ~rows.own if (~rows.own).any() else np.ones(len(scores), dtype=bool)
+    scores, truth = scores[judged], rows.truth[judged]
+    weights = natural_weights(scores, rows.at_random[judged], rows.known_weights[judged])
+    names = dataset.labels.names
+    slopes, offsets, thresholds = np.ones(len(names)), np.zeros(len(names)), np.zeros(len(names))
+    if dataset.labels.exclusive:
+        slopes[:] = temperature(scores, truth.argmax(axis=1), weights)
+    else:
+        for column in range(len(names)):
+            slopes[column], offsets[column] = platt(scores[:, column], truth[:, column], weights)
+    probabilities = calibrated(scores, slopes, offsets, exclusive=dataset.labels.exclusive)
+    figures: dict[str, Any] = {"calibrated_on": "stand-off rows" if (~rows.own).any() else "own rows", "labels": {}}
+    for column, name in enumerate(names):
+        right = truth[:, column]
+        if not dataset.labels.exclusive:
+            thresholds[column] = best_threshold(probabilities[:, column], right, weights)
+        effective = float(weights[right].sum() ** 2 / max((weights[right] ** 2).sum(), 1e-12))
+        figures["labels"][name] = {
+            "positives": int(right.sum()),
+            "share_of_news": float(weights[right].sum() / weights.sum()),
+            "effective_positives": effective,
+            "few": effective < FEW_POSITIVES,
+        }
+    return slopes, offsets, thresholds, figures
+
+
+def _binary(indices: NDArray[Any], indptr: NDArray[Any], buckets: int) -> sparse.csr_matrix:
+    return sparse.csr_matrix((np.ones(len(indices)), indices, indptr), shape=(len(indptr) - 1, buckets))
+
+
+def _check(dataset: Dataset, rows: Rows, settings: Settings) -> None:
+    names = dataset.labels.names
+    for column, name in enumerate(names):
+        positives = int(rows.truth[:, column].sum())
+        if not 0 < positives < len(rows.truth):
+            raise DataError(
+                f"label {name!r}: {positives} of {len(rows.truth)} training rows carry it; annotate rows with and without it"
+            )
+    if dataset.labels.exclusive and (rows.truth.sum(axis=1) != 1).any():
+        raise DataError("the label set is exclusive, but some rows carry no label or several; give each exactly one")
+    groups = len(np.unique(rows.groups))
+    if groups < settings.folds:
+        raise DataError(f"{groups} groups cannot be split into {settings.folds} folds; annotate more or set fewer folds")
+
+
+def search(dataset: Dataset, settings: Settings, *, progress: Progress | None = None) -> Settings:
+    """Look for better settings by grouped cross-validation on the stand-off rows, one family of settings at a time.
+
+    The measure is the mean average precision over the labels, out of fold. A change is kept where it is higher.
+
+    Parameters
+    ----------
+    dataset
+        As for `train`; the held-apart rows take no part.
+    settings
+        Where the search begins.
+    progress
+        Called with the number of trials done and to be done.
+
+    Returns
+    -------
+    Settings
+        The best found.
+    """
+    from sklearn.metrics import average_precision_score
+
+    featurizer = Featurizer(dataset.lexicon)
+    rows = assemble(dataset, featurizer)
+    learned = rows[~rows.held_apart]
+    _check(dataset, learned, settings)
+    folds = fold_numbers(learned.groups, settings.folds)
+    judged = ~learned.own if (~learned.own).any() else np.ones(len(folds), dtype=bool)
+    names = dataset.labels.names
+
+    def precisions(trial: Settings) -> Floats:
+        columns = used_columns(learned, trial)
+        design = scaled(learned, columns, featurizer.settings, trial)
+        fits = run_fits(dataset, design, learned, folds, [(fold, trial) for fold in range(trial.folds)], None)
+        scores = scores_out_of_fold(design, folds, fits)[judged]
+        return np.array(
+            [average_precision_score(learned.truth[judged, k], scores[:, k]) for k in range(len(names))]
+        )
+
+    ladder = [
+        *({"own_weight": factor * settings.own_weight} for factor in (0.5, 2.0)),
+        *(
+            {"family_scale": {family: factor * settings.family_scale.get(family, 1.0)}}
+            for family in FAMILIES
+            for factor in (0.7, 1.4)
+        ),
+        *({"regularisation": factor * settings.regularisation} for factor in (0.5, 2.0)),
+    ]
+    best, found = settings, precisions(settings)
+    for number, change in enumerate(ladder, 1):
+        scale = change.get("family_scale")
+        changed = {"family_scale": {**best.family_scale, **scale}} if isinstance(scale, dict) else change
+        trial = replace(best, **changed)
+        reached = precisions(trial)
+        if reached.mean() > found.mean():
+            best, found = trial, reached
+        if progress:
+            progress(number, len(ladder))
+    return best
