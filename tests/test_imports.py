@@ -42,6 +42,8 @@ BEHIND: Final = {
     "measures": "records",
     "evaluation": "dataset measures model records",
     "evaluation_page": "evaluation measures records",
+    "trials": "dataset evaluation model records standoff",
+    "card": "evaluation model records",
     "plots": "evaluation evaluation_page files measures records",
 }
 SURFACE: Final = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stance.dataset import Dataset, load_dataset
     from stance.estimator import StanceClassifier
     from stance.model import Contribution, Explanation, Model
-    from stance.records import Article, DataError, InputError, ModelError, Prediction, Statement, StanceError
+    from stance.records import Article, DataError, InputError, ModelError, Prediction, StanceError, Statement
     from stance.settings import Settings
     from stance.store import load, save
     from stance.training import train
@@ -85,7 +85,7 @@ def _default_model() -> Model:
 
 
 @overload
-def predict(texts: str) -> Prediction: ...
+def predict(texts: str) -> Prediction: ...  # type: ignore[overload-overlap]
 @overload
 def predict(texts: Iterable[str]) -> list[Prediction]: ...
 def predict(texts: str | Iterable[str]) -> Prediction | list[Prediction]:

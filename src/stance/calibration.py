@@ -81,8 +81,9 @@ def platt(scores: Floats, truth: Bools, weights: Floats) -> tuple[float, float]:
         return value, np.array([errors @ standard, errors.sum()])
 
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS", options={"gtol": 1e-9}).x
-    slope = max(float(found[0]) / spread, 1e-6)
-    return slope, float(found[1]) - float(found[0]) * centre / spread
+    # Where scores say the opposite of the labels, the sigmoid is all but flat; the offset has to fit that slope.
+    steepness = max(float(found[0]), 1e-6 * spread)
+    return steepness / spread, float(found[1]) - steepness * centre / spread
 
 
 def temperature(scores: Floats, truth: NDArray[np.intp], weights: Floats) -> float:
@@ -109,27 +110,25 @@ def temperature(scores: Floats, truth: NDArray[np.intp], weights: Floats) -> flo
     return float(np.exp(minimize_scalar(loss, bounds=(-5.0, 5.0), method="bounded").x))
 
 
-def best_threshold(probabilities: Floats, truth: Bools, weights: Floats) -> float:
-    """Return the probability from which a label is given so that its weighted F1 is best.
+def best_threshold(probabilities: Floats, weights: Floats) -> float:
+    """Return the probability from which a label is given so that its expected F1 in the natural mix is best.
 
-    The count of right ones above a threshold is taken half from the labels and half from the probabilities: with few
-    positives, labels alone put the threshold where one lucky row happens to lie.
+    The expectation is taken under the calibrated probabilities themselves. Counting labels instead would put the
+    threshold where one lucky row happens to lie, because after weighting few positives carry most of the weight.
 
     Parameters
     ----------
-    probabilities, truth, weights
-        Shape (n,).
+    probabilities, weights
+        Out of fold, shape (n,).
 
     Returns
     -------
     float
-        0.5 where there is no positive row.
+        Above 0, at most 1.
     """
-    if not truth.any():
-        return 0.5
     order = np.argsort(-probabilities, kind="stable")
     chances, heavy = probabilities[order], weights[order]
-    right = np.cumsum(heavy * (truth[order] + chances) / 2.0)
+    right = np.cumsum(heavy * chances)
     f1 = 2.0 * right / (np.cumsum(heavy) + right[-1])
     last_of_ties = np.append(chances[1:] != chances[:-1], True)
     best = int(np.argmax(np.where(last_of_ties, f1, -1.0)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ from typing import Any, Final
 from stance.labels import LabelSet, read_labels
 from stance.lexicon import Lexicon, read_lexicon
 from stance.records import DataError
-from stance.rows import checked_labels, read_jsonl, statement_id
+from stance.rows import checked_labels, checked_string, read_jsonl, statement_id
 from stance.standoff import Standoff, read_standoff
 
 HELD_APART: Final = 0.15
@@ -105,9 +106,7 @@ def load_dataset(path: str | Path = "data", *, own_only: bool = False) -> Datase
         raise DataError(f"{folder}: no such folder; give the folder that holds labels.toml and statements/")
     labels = read_labels(folder / "labels.toml")
     lexicon = read_lexicon(folder / "lexicon.toml")
-    own = tuple(
-        row for file in sorted((folder / "statements").glob("*.jsonl")) for row in read_own(file, labels)
-    )
+    own = read_own(folder / "statements", labels) if (folder / "statements").is_dir() else ()
     standoff = None
     if not own_only and (folder / "standoff" / "labels.jsonl").exists():
         standoff = read_standoff(folder / "standoff", labels)
@@ -116,30 +115,41 @@ def load_dataset(path: str | Path = "data", *, own_only: bool = False) -> Datase
     return Dataset(labels, lexicon, own, standoff)
 
 
-def read_own(path: Path, labels: LabelSet) -> list[OwnStatement]:
-    """Read one file of own statements.
+def read_own(path: Path, labels: LabelSet) -> tuple[OwnStatement, ...]:
+    """Read own statements from a file, or from all ``*.jsonl`` files of a folder in the order of their names.
 
     Raises
     ------
     DataError
-        At the first row with an unknown field or label, or a field that is missing or of the wrong type.
+        At the first row that `own_statement` refuses.
     """
-    rows = []
-    for place, record in read_jsonl(path):
-        unknown = sorted(set(record) - set(OWN_FIELDS))
-        if unknown:
-            raise DataError(f"{place}: unknown field {unknown[0]!r}; use {', '.join(OWN_FIELDS)}")
-        for name in ("id", "text", "labels"):
-            if not record.get(name) and name != "labels" or name not in record:
-                raise DataError(f"{place}: the field {name!r} is missing or empty; add it")
-        given = checked_labels(record["labels"], labels, place)
-        for name, value in record.items():
-            wanted: type = int if name == "position" else list if name == "labels" else str
-            if not isinstance(value, wanted) or isinstance(value, bool):
-                raise DataError(f"{place}: {name} is {type(value).__name__}, not {wanted.__name__}; write it so")
-        line = int(place.rpartition(":")[2])
-        rows.append(OwnStatement(**{**record, "labels": given}, path=str(path), line=line))
-    return rows
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    return tuple(own_statement(record, labels, place) for file in files for place, record in read_jsonl(file))
+
+
+def own_statement(record: Mapping[str, Any], labels: LabelSet, place: str) -> OwnStatement:
+    """Return the statement that one line of an own file holds, found at `place` (``file:line``).
+
+    Raises
+    ------
+    DataError
+        If a field or label is unknown, or a field is missing or of the wrong type.
+    """
+    unknown = sorted(set(record) - set(OWN_FIELDS))
+    if unknown:
+        raise DataError(f"{place}: unknown field {unknown[0]!r}; use {', '.join(OWN_FIELDS)}")
+    for name in ("id", "text", "labels"):
+        if name not in record or record[name] == "":
+            raise DataError(f"{place}: the field {name!r} is missing or empty; add it")
+    given = checked_labels(record["labels"], labels, place)
+    for name, value in record.items():
+        if name == "position":
+            if type(value) is not int:
+                raise DataError(f"{place}: position is {type(value).__name__}, not a whole number; write it so")
+        elif name != "labels":
+            checked_string(value, name, place)
+    path, _, line = place.rpartition(":")
+    return OwnStatement(**{**record, "labels": given}, path=path, line=int(line))
 
 
 def read_annotated(
@@ -174,7 +184,9 @@ def read_annotated(
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{place}: {text_field} is missing, blank or not a string; give each row its statement")
         if label_field not in record:
-            raise DataError(f"{place}: the field {label_field!r} is missing; add it, or name another with --label-field")
+            raise DataError(
+                f"{place}: the field {label_field!r} is missing; add it, or name another with --label-field"
+            )
         given = record[label_field]
         names = checked_labels([given] if isinstance(given, str) else given, labels, place)
         rest = {name: value for name, value in record.items() if name not in (text_field, label_field, "id")}
@@ -186,7 +198,7 @@ def read_annotated(
 
 def is_held_apart(group: str) -> bool:
     """Tell whether a group belongs to the 15% that no shipped model learns from; fixed by its name alone."""
-    return int(hashlib.sha256(group.encode("utf-8")).hexdigest()[:8], 16) < HELD_APART * 2**32
+    return int(hashlib.sha256(group.encode("utf-8", "replace")).hexdigest()[:8], 16) < HELD_APART * 2**32
 
 
 def data_hash(dataset: Dataset) -> str:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from stance.dataset import Dataset, OwnStatement
 from stance.labels import Label, LabelSet
 from stance.lexicon import Lexicon, read_lexicon
+from stance.model import checked_texts
 from stance.records import InputError
 from stance.resources import data_path
 from stance.settings import Settings
@@ -69,28 +70,28 @@ class StanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         InputError
-            If `X` and `y` differ in length or a text is no string.
+            If `X` and `y` differ in length, a text is blank or no string, or `y` is of another shape.
         DataError
             If there is too little to learn from.
         """
-        texts = list(X)
+        texts = checked_texts(X)
         marks = np.asarray(y)
-        if len(texts) != len(marks):
-            raise InputError(f"fit: {len(texts)} texts and {len(marks)} labels; give one for each")
-        wrong = next((number for number, text in enumerate(texts) if not isinstance(text, str)), None)
-        if wrong is not None:
-            raise InputError(f"fit: text {wrong} is {type(texts[wrong]).__name__}, not a string")
+        if marks.ndim not in {1, 2}:
+            raise InputError(f"fit: y has the shape {marks.shape}; give a label a text, or a dense indicator matrix")
+        if not texts or len(texts) != len(marks):
+            raise InputError(f"fit: {len(texts)} texts and {len(marks)} labels; give one for each, and one at least")
         self.multilabel_ = marks.ndim == 2
         self.classes_ = np.arange(marks.shape[1]) if self.multilabel_ else np.unique(marks)
         indicator = marks.astype(bool) if self.multilabel_ else marks[:, None] == self.classes_[None, :]
         names = [f"label-{number}" for number in range(len(self.classes_))]
         labels = LabelSet(tuple(Label(name) for name in names), exclusive=not self.multilabel_)
-        # A group that no split holds apart: whoever calls fit has split already.
+        # Folds take ids in turn, so ids in the order of the labels give each fold its share of every label.
+        places = np.argsort(np.lexsort(indicator.T))
         own = tuple(
             OwnStatement(
-                id=str(number), text=text, labels=tuple(n for n, held in zip(names, row, strict=True) if held)
+                id=f"{place:012d}", text=text, labels=tuple(n for n, held in zip(names, row, strict=True) if held)
             )
-            for number, (text, row) in enumerate(zip(texts, indicator, strict=True))
+            for place, text, row in zip(places, texts, indicator, strict=True)
         )
         settings = Settings(
             regularisation=self.regularisation, family_scale=self.family_scale or {}, folds=self.folds, own_weight=1.0

@@ -28,7 +28,7 @@ NEGATION_REACH: Final = 3
 # A sentence is never that long; whatever is, counts with its beginning, so that no text can hold up a run.
 LONGEST: Final = 8_192
 
-_KEPT_PUNCTUATION: Final = frozenset("\"?:")
+_KEPT_PUNCTUATION: Final = frozenset('"?:')
 _MASK64: Final = 0xFFFFFFFFFFFFFFFF
 _SEED: Final = 0x243F6A8885A308D3
 _WORD_FACTOR: Final = 0x9E3779B97F4A7C15
@@ -72,8 +72,7 @@ class FeatureSettings:
     """How many buckets each family owns, as powers of two; the ranges follow one another in the order of `FAMILIES`."""
 
     bits: Mapping[str, int] = field(
-        default_factory=lambda: dict(word=19, name=17, skip=17, prefix=15, pair=16, context=18, reach=18, form=8)
-        | {"class": 11}
+        default_factory=lambda: dict(zip(FAMILIES, (19, 17, 17, 15, 11, 16, 18, 18, 8), strict=True))
     )
 
     @property

@@ -16,30 +16,44 @@ from stance.records import InputError
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` that takes its place when the block ends without an error.
 
+    A link stays a link: what it points to is replaced. Devices and pipes are written directly.
+
     Raises
     ------
     InputError
         If nothing can be written there.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        target = path.resolve()
+        if target.is_char_device() or target.is_fifo():
+            # Replacing /dev/null by a file would break the machine for everyone.
+            handle, name = os.open(target, os.O_WRONLY), ""
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
+        if not name:
+            return
         # mkstemp makes the file readable by its owner alone; an output has the rights that any new file gets.
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(target)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
+        _remove(name)
         raise InputError(f"{path}: cannot be written ({error.strerror}); nothing was changed there") from error
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        _remove(name)
         raise
+
+
+def _remove(name: str) -> None:
+    if name:
+        Path(name).unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes | str) -> None:

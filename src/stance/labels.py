@@ -70,7 +70,7 @@ class LabelSet:
         """
         unknown = set(document) - {"exclusive", "label"}
         if unknown:
-            raise DataError(f"unknown key {sorted(unknown)[0]!r}; use exclusive and [[label]] tables")
+            raise DataError(f"unknown key {min(unknown)!r}; use exclusive and [[label]] tables")
         exclusive, tables = document.get("exclusive", False), document.get("label")
         if not isinstance(exclusive, bool):
             raise DataError("exclusive is neither true nor false; write one of them")
@@ -100,7 +100,7 @@ def read_labels(path: Path) -> LabelSet:
         return LabelSet.from_json(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); put the label set there") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path}: not valid TOML ({error}); mend that line") from error
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
@@ -114,7 +114,7 @@ def _label(table: object) -> Label:
         raise DataError(f"label name {name!r}: has to be a word of letters, digits, _ and -, and not 'none'")
     unknown = set(table) - {*_TEXTS, *_LISTS}
     if unknown:
-        raise DataError(f"label {name!r}: unknown key {sorted(unknown)[0]!r}; use {', '.join((*_TEXTS, *_LISTS))}")
+        raise DataError(f"label {name!r}: unknown key {min(unknown)!r}; use {', '.join((*_TEXTS, *_LISTS))}")
     texts = {key: table.get(key, "") for key in _TEXTS}
     lists = {key: table.get(key, []) for key in _LISTS}
     for key, text in texts.items():

@@ -10,8 +10,10 @@ from pathlib import Path
 from stance.records import DataError
 
 MAX_PHRASE = 4
-_VOWELS = "aeiou"
-_FORMS = ("verbs", "nouns", "words", "phrases")
+_VOWELS_OR_NOTHING = ("", *"aeiou")
+_CLASS_NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,63}")
+_ENTRY = re.compile(rf"[a-z]+(?: [a-z]+){{0,{MAX_PHRASE - 1}}}")
+FORMS = ("verbs", "nouns", "words", "phrases")
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,20 @@ class Lexicon:
 
     @classmethod
     def from_classes(cls, listed: Mapping[str, Iterable[str]]) -> Lexicon:
-        """Build a lexicon from ``{class: entries}``; the inverse of `to_json`."""
+        """Build a lexicon from ``{class: entries}``; the inverse of `to_json`.
+
+        Raises
+        ------
+        DataError
+            If a class name is no plain word, or an entry is not one to four lower-case words.
+        """
         numbers: dict[str, list[int]] = {}
-        for number, entries in enumerate(listed.values()):
+        for number, (name, entries) in enumerate(listed.items()):
+            if not _CLASS_NAME.fullmatch(name):
+                raise DataError(f"class name {name!r} has to be a word of letters, digits, _ and -")
             for entry in entries:
+                if not _ENTRY.fullmatch(entry):
+                    raise DataError(f"class {name!r}: {entry!r} is not 1 to {MAX_PHRASE} lower-case ASCII words")
                 numbers.setdefault(entry, []).append(number)
         entries_ = {entry: tuple(sorted(set(found))) for entry, found in numbers.items()}
         starts = frozenset(entry.split(" ", 1)[0] for entry in entries_ if " " in entry)
@@ -60,7 +72,7 @@ def inflect_verb(base: str) -> list[str]:
     if base.endswith("e"):
         ing = base if base.endswith(("ee", "ye", "oe")) else base[:-1]
         return [base, base + "s", base + "d", ing + "ing"]
-    if base.endswith("y") and base[-2] not in _VOWELS:
+    if base.endswith("y") and base[-2:-1] not in _VOWELS_OR_NOTHING:
         return [base, base[:-1] + "ies", base[:-1] + "ied", base + "ing"]
     return [base, pluralise(base), base + "ed", base + "ing"]
 
@@ -69,7 +81,7 @@ def pluralise(base: str) -> str:
     """Return the regular plural (or third person) of a word or of a phrase's last word."""
     if base.endswith(("s", "x", "z", "ch", "sh")):
         return base + "es"
-    if base.endswith("y") and base[-2] not in _VOWELS:
+    if base.endswith("y") and base[-2:-1] not in _VOWELS_OR_NOTHING:
         return base[:-1] + "ies"
     return base + "s"
 
@@ -88,36 +100,44 @@ def read_lexicon(path: Path) -> Lexicon:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); put a lexicon there") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path}: not valid TOML ({error}); mend that line") from error
     classes = document.get("class")
     if not isinstance(classes, dict) or not classes:
         raise DataError(f"{path}: has no [class.NAME] tables; add at least one")
-    return Lexicon.from_classes({name: _expand(path, name, table) for name, table in classes.items()})
+    if len(document) > 1:
+        raise DataError(f"{path}: has the unknown key {min(set(document) - {'class'})!r}; use [class.NAME] tables only")
+    try:
+        return Lexicon.from_classes({name: _expand(name, table) for name, table in classes.items()})
+    except DataError as error:
+        raise DataError(f"{path}: {error}; mend that entry") from error
 
 
-def _expand(path: Path, name: str, table: Mapping[str, object]) -> list[str]:
-    unknown = sorted(set(table) - {"title", *_FORMS})
+def _expand(name: str, table: object) -> list[str]:
+    if not isinstance(table, dict):
+        raise DataError(f"class {name!r} is not a table; write [class.{name}]")
+    unknown = sorted(set(table) - {"title", *FORMS})
     if unknown:
-        raise DataError(f"{path}: class {name!r} has the unknown key {unknown[0]!r}; use title, {', '.join(_FORMS)}")
+        raise DataError(f"class {name!r} has the unknown key {unknown[0]!r}; use title, {', '.join(FORMS)}")
     entries: list[str] = []
-    for form in _FORMS:
+    for form in FORMS:
         listed = table.get(form, [])
         if not isinstance(listed, list):
-            raise DataError(f"{path}: class {name!r}: {form} is not a list")
+            raise DataError(f"class {name!r}: {form} is not a list")
         for entry in listed:
             if not isinstance(entry, str) or not re.fullmatch(r"[a-z][a-z -]*[+~]?[a-z -]*\+?~?[a-z -]*", entry):
-                raise DataError(f"{path}: class {name!r}: {entry!r} is not a lower-case word or phrase of ASCII letters")
-            entries += _forms(form, entry)
+                raise DataError(f"class {name!r}: {entry!r} is not a lower-case word or phrase of ASCII letters")
+            entries += entry_forms(form, entry)
+    return sorted(set(entries))
+
+
+def entry_forms(form: str, entry: str) -> list[str]:
+    """Return what an entry stands for when it is listed under `form`, one of `FORMS`: words with their endings."""
     # Tokens are split at hyphens, so entries are too.
-    words = [" ".join(entry.replace("-", " ").split()) for entry in entries]
-    for word in words:
-        if word.count(" ") >= MAX_PHRASE:
-            raise DataError(f"{path}: class {name!r}: {word!r} has more than {MAX_PHRASE} words")
-    return sorted(set(words))
+    return [" ".join(word.replace("-", " ").split()) for word in _inflected(form, entry)]
 
 
-def _forms(form: str, entry: str) -> list[str]:
+def _inflected(form: str, entry: str) -> list[str]:
     if form == "verbs":
         return inflect_verb(entry)
     if form == "nouns":

@@ -85,8 +85,9 @@ class Model:
         """Twelve hex digits that tell this model from others: the start of the SHA-256 of its weights."""
         return str(self.about.get("weights_sha256", ""))[:12] or "unsaved"
 
+    # A string is an iterable of strings too; the first overload takes it.
     @overload
-    def predict(self, texts: str) -> Prediction: ...
+    def predict(self, texts: str) -> Prediction: ...  # type: ignore[overload-overlap]
     @overload
     def predict(self, texts: Iterable[str]) -> list[Prediction]: ...
     def predict(self, texts: str | Iterable[str]) -> Prediction | list[Prediction]:
@@ -168,7 +169,7 @@ class Model:
         InputError
             If `text` is not a string or is blank.
         """
-        prediction = self.predict(text)
+        [prediction] = self.predict([text])
         tokens = self.featurizer.tokens(text)
         found: dict[int, list[Feature]] = {}
         for fields in self.featurizer.features(tokens):
@@ -196,14 +197,14 @@ class Model:
     def decide(self, probabilities: Floats) -> NDArray[np.bool_]:
         """Tell which labels are given, shape (n, labels)."""
         if self.labels.exclusive:
-            given = np.zeros(probabilities.shape, dtype=bool)
+            given = np.zeros(probabilities.shape, dtype=np.bool_)
             given[np.arange(len(given)), probabilities.argmax(axis=1)] = True
             return given
-        return probabilities >= self.thresholds
+        return np.asarray(probabilities >= self.thresholds)
 
     def _terms(self, buckets: list[int]) -> Floats:
         # Scaled by their number only: anything taken from the weights or the data could not be folded into the weights.
-        return self.weights[buckets].astype(np.float64) / np.sqrt(max(len(buckets), 1))
+        return np.asarray(self.weights[buckets].astype(np.float64) / np.sqrt(max(len(buckets), 1)))
 
 
 def calibrated(scores: Floats, slopes: Floats, offsets: Floats, *, exclusive: bool) -> Floats:
@@ -217,10 +218,10 @@ def calibrated(scores: Floats, slopes: Floats, offsets: Floats, *, exclusive: bo
 
 def checked_texts(texts: Iterable[str]) -> list[str]:
     """Return the texts as a list, or say which of them is no statement."""
-    try:
-        listed = list(texts)
-    except TypeError:
-        raise InputError(f"predict takes a string or an iterable of strings, not {type(texts).__name__}") from None
+    # Strings and bytes are iterable too, but their single characters are no statements.
+    if isinstance(texts, str | bytes | bytearray | memoryview) or not isinstance(texts, Iterable):
+        raise InputError(f"got {type(texts).__name__}, not an iterable of strings; put a single statement into a list")
+    listed = list(texts)
     for number, text in enumerate(listed):
         if not isinstance(text, str):
             raise InputError(f"text {number} is {type(text).__name__}, not a string; convert it or leave it out")

@@ -14,41 +14,51 @@ _BAND_ROWS: Final = 4
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
-def near_duplicates(sets: Sequence[NDArray[Any]], alike: float = ALIKE) -> NDArray[np.int32]:
-    """Return for each set the number of the first one that it is a near-duplicate of, or its own number.
+def near_duplicates(
+    sets: Sequence[NDArray[Any]], alike: float = ALIKE, known: NDArray[np.int32] | None = None
+) -> NDArray[np.int32]:
+    """Return for each set the number of the first one of its cluster of near-duplicates; its own where it has none.
 
     Parameters
     ----------
     sets
-        Sorted sets of integers.
+        Sorted sets of integers; empty ones have no near-duplicates.
     alike
         Least Jaccard similarity of near-duplicates. Candidates share one of twelve bands of four MinHash values,
         which pairs of similarity 0.8 miss once in 500 times and pairs of 0.9 hardly ever.
+    known
+        Clusters to start from, as an earlier call returned them, shape (n,).
 
     Returns
     -------
     ndarray of int32, shape (n,)
+        Clusters grow by single links: a chain of near-duplicates is one cluster.
     """
-    first = np.arange(len(sets), dtype=np.int32)
-    filled = [number for number, members in enumerate(sets) if len(members)]
+    first = np.arange(len(sets), dtype=np.int32) if known is None else known.astype(np.int32)
+
+    def join(one: int, two: int) -> None:
+        low, high = sorted((int(first[one]), int(first[two])))
+        if low != high:
+            first[first == high] = low
+
+    # Only one of several equal sets is compared any further, so that a thousand copies make no million comparisons.
+    distinct: dict[bytes, int] = {}
+    for number, members in enumerate(sets):
+        if len(members):
+            join(distinct.setdefault(members.tobytes(), number), number)
+    filled = list(distinct.values())
     if not filled:
         return first
     signatures = _signatures([sets[number] for number in filled])
     for band in range(_BANDS):
         part = np.ascontiguousarray(signatures[:, band * _BAND_ROWS : (band + 1) * _BAND_ROWS])
         meeting: dict[bytes, list[int]] = {}
-        for place, key in enumerate(part):
-            number = filled[place]
-            for other in meeting.setdefault(key.tobytes(), []):
-                if first[number] == first[other]:
-                    break
-                if jaccard(sets[number], sets[other]) >= alike:
-                    # Clusters grow by single links; the smaller number stays the name of the whole cluster.
-                    low, high = sorted((int(first[number]), int(first[other])))
-                    first[first == high] = low
-                    break
-            else:
-                meeting[key.tobytes()].append(number)
+        for number, key in zip(filled, part, strict=True):
+            others = meeting.setdefault(key.tobytes(), [])
+            for other in others:
+                if first[number] != first[other] and jaccard(sets[number], sets[other]) >= alike:
+                    join(number, other)
+            others.append(number)
     return first
 
 

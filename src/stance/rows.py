@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,23 +22,39 @@ def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     DataError
         If the file cannot be read, or a line is not a JSON object in UTF-8.
     """
+    for place, line in read_lines(path):
+        yield place, json_object(line, place)
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield ``(file:line, bytes)`` for every line of a file that is not blank, also gzip.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    raise DataError(f"{path}:{number}: not valid JSON ({error}); mend the line") from error
-                if not isinstance(record, dict):
-                    raise DataError(f"{path}:{number}: not a JSON object; write one object a line")
-                yield f"{path}:{number}", record
+                if line.strip():
+                    yield f"{path}:{number}", line
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; check the path") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}:{number + 1}: cannot be read ({error}); get the file again") from error
+
+
+def json_object(line: bytes, place: str) -> dict[str, Any]:
+    """Return the JSON object of one line, or say what is wrong with it."""
+    try:
+        record = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place}: not valid JSON ({error}); mend the line") from error
+    if not isinstance(record, dict):
+        raise DataError(f"{place}: not a JSON object; write one object a line")
+    return record
 
 
 def checked_labels(given: object, labels: LabelSet, place: str) -> tuple[str, ...]:
@@ -53,6 +70,16 @@ def checked_labels(given: object, labels: LabelSet, place: str) -> tuple[str, ..
     if labels.exclusive and len(given) != 1:
         raise DataError(f"{place}: {len(given)} labels, but the label set is exclusive; give exactly one")
     return tuple(name for name in names if name in given)
+
+
+def checked_string(value: object, name: str, place: str) -> str:
+    """Return a string that can be written as UTF-8, or say why the value is none."""
+    if not isinstance(value, str):
+        raise DataError(f"{place}: {name} is {type(value).__name__}, not a string; write it so")
+    # Most strings of a file are ASCII, and asking for that costs next to nothing.
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise DataError(f"{place}: {name} holds half a character (a lone surrogate); write the whole one")
+    return value
 
 
 def statement_id(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -19,7 +20,7 @@ class Settings:
     Attributes
     ----------
     regularisation
-        Inverse strength of the L2 penalty (scikit-learn's ``C``); a label may have its own in `regularisation_by_label`.
+        Inverse strength of the L2 penalty (scikit-learn's ``C``), where `regularisation_by_label` has none for a label.
     regularisation_by_label
         Label name to its ``C``.
     family_scale
@@ -43,6 +44,12 @@ class Settings:
     folds: int = 5
 
     def __post_init__(self) -> None:
+        for name, given in (
+            ("regularisation_by_label", self.regularisation_by_label),
+            ("family_scale", self.family_scale),
+        ):
+            if not isinstance(given, Mapping):
+                raise DataError(f"settings: {name} is {type(given).__name__}; give names with numbers")
         numbers = {
             "regularisation": self.regularisation,
             "own_weight": self.own_weight,
@@ -55,11 +62,12 @@ class Settings:
         for family, factor in self.family_scale.items():
             if family not in FAMILIES or not _is_number(factor) or factor < 0:
                 raise DataError(
-                    f"settings: family_scale {family!r}: {factor!r}; give a number, 0 or more, for one of {', '.join(FAMILIES)}"
+                    f"settings: family_scale {family!r}: {factor!r}; give a number, 0 or more, for one of "
+                    f"{', '.join(FAMILIES)}"
                 )
-        if not isinstance(self.folds, int) or self.folds < 2:
+        if not _is_number(self.folds) or not isinstance(self.folds, int) or self.folds < 2:
             raise DataError(f"settings: folds is {self.folds!r}; give a whole number, 2 or more")
-        if not isinstance(self.own_rows, int) or self.own_rows < 1:
+        if not _is_number(self.own_rows) or not isinstance(self.own_rows, int) or self.own_rows < 1:
             raise DataError(f"settings: own_rows is {self.own_rows!r}; give a whole number, 1 or more")
 
     def strength(self, label: str) -> float:
@@ -85,16 +93,16 @@ def read_settings(path: Path) -> Settings:
         return Settings()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not valid JSON ({error}); mend it, or remove it to use the defaults") from error
     known = {each.name for each in fields(Settings)}
     if not isinstance(document, dict) or set(document) - known:
         raise DataError(f"{path}: has to be a JSON object with some of the fields {', '.join(sorted(known))}")
     try:
         return Settings(**document)
-    except (DataError, TypeError, AttributeError) as error:
+    except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -7,7 +7,8 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -16,18 +17,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stance.features import Featurizer
-from stance.files import write_whole
+from stance.files import whole_file, write_whole
 from stance.labels import LabelSet
 from stance.neighbours import near_duplicates
 from stance.records import DataError
-from stance.rows import checked_labels, read_jsonl, statement_id
+from stance.rows import checked_labels, checked_string, read_jsonl, statement_id
 
 MIN_ROWS: Final = 5
 LABELS_NAME: Final = "labels.jsonl"
 MATRIX_NAME: Final = "features.npz"
 LARGEST_ARRAY: Final = 2 << 30
-_ARRAYS: Final = {"indptr": np.int64, "indices": np.int32, "counts": np.int32, "near": np.int32, "fingerprint": np.uint8}
+LARGEST_WEIGHT: Final = 1e9
+_ARRAYS: Final = {
+    "indptr": np.int64,
+    "indices": np.int32,
+    "counts": np.int32,
+    "near": np.int32,
+    "fingerprint": np.uint8,
+}
 _SHOWN_IDS: Final = 20
+# What reading a damaged archive can raise; RuntimeError stands for encryption and unknown compression.
+_DAMAGE: Final = (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError, RuntimeError)
 # Corpora kept in one file: there the path says nothing about which sentences belong together, the locator does.
 _WHOLE_CORPUS: Final = re.compile(r"\.[ct]sv$|(^|/)index\.md$")
 
@@ -95,7 +105,7 @@ class FeatureMatrix:
     counts
         int32, shape (n,): distinct buckets of each row before rare features were dropped; the row scaling needs it.
     near
-        int32, shape (n,): number of the first row that this one is a near-duplicate of, or its own.
+        int32, shape (n,): number of the first row of its cluster of near-duplicates, or its own.
     fingerprint
         Of the featurizer that made it.
     """
@@ -162,13 +172,7 @@ def read_standoff(folder: Path, labels: LabelSet) -> Standoff:
 
 def read_rows(path: Path, labels: LabelSet) -> list[StandoffRow]:
     """Read ``labels.jsonl``; strict."""
-    rows = []
-    for place, record in read_jsonl(path):
-        unknown = sorted(set(record) ^ set(ROW_FIELDS))
-        if unknown:
-            raise DataError(f"{place}: the field {unknown[0]!r} is missing or unknown; a row has {', '.join(ROW_FIELDS)}")
-        rows.append(_row(record, labels, place))
-    return rows
+    return [standoff_row(record, labels, place, whole=True) for place, record in read_jsonl(path)]
 
 
 def joined_groups(keys: Sequence[str], near: NDArray[np.int32]) -> tuple[str, ...]:
@@ -179,7 +183,7 @@ def joined_groups(keys: Sequence[str], near: NDArray[np.int32]) -> tuple[str, ..
     keys
         Group key of each row.
     near
-        Row that each row is a near-duplicate of, or its own.
+        First row of the cluster of near-duplicates that each row is in, or its own number.
 
     Returns
     -------
@@ -238,7 +242,7 @@ def extract(
         for place, record in read_jsonl(file):
             if "text" in record and statement_id(str(record["text"])) != record.get("id"):
                 raise DataError(f"{place}: id {record.get('id')!r} is not that of the text; make it anew")
-            row = _row(record, labels, place)
+            row = standoff_row(record, labels, place)
             replaced += row.id in known and row.id not in new
             new.add(row.id)
             known[row.id] = row
@@ -250,9 +254,11 @@ def extract(
     texts = _find_texts([row.id for row in rows], text_files)
     matrix, kept, met = make_matrix(texts, featurizer, progress)
     lines = "".join(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows)
-    # The matrix is the slow part; both are ready before either is replaced.
-    write_matrix(folder / MATRIX_NAME, matrix)
-    write_whole(path, lines)
+    # Both files are whole on disk before either takes its place.
+    with whole_file(path) as stream:
+        stream.write(lines.encode("utf-8"))
+        stream.flush()
+        write_matrix(folder / MATRIX_NAME, matrix)
     near = int((matrix.near != np.arange(matrix.rows)).sum())
     return ExtractSummary(len(known) - before, replaced, len(rows), kept, met, near)
 
@@ -265,14 +271,13 @@ def make_matrix(
     A feature is kept only where its string, counted before hashing, occurs in at least `MIN_ROWS` rows: what is rare
     would allow sentences to be put together again.
     """
-    numbers: dict[str, int] = {}
+    numbers: dict[tuple[int, tuple[str, ...]], int] = {}
     buckets: list[int] = []
     found: list[NDArray[np.int32]] = []
     for done, text in enumerate(texts, 1):
         row: set[int] = set()
         for family, parts, _, _ in featurizer.features(featurizer.tokens(text)):
-            name = f"{family}\x1f" + "\x1f".join(parts)
-            number = numbers.setdefault(name, len(buckets))
+            number = numbers.setdefault((family, parts), len(buckets))
             if number == len(buckets):
                 buckets.append(featurizer.bucket(family, parts))
             row.add(number)
@@ -288,8 +293,8 @@ def make_matrix(
         indptr=indptr,
         indices=np.concatenate(kept).astype(np.int32),
         counts=np.array([len(row) for row in full], dtype=np.int32),
-        # Compared by all their features, as the texts would be.
-        near=near_duplicates(full),
+        # Alike by all their features, as the texts would be, or by those that a model gets to see.
+        near=near_duplicates(kept, known=near_duplicates(full)),
         fingerprint=featurizer.fingerprint,
     )
     return matrix, int(frequent.sum()), len(buckets)
@@ -326,18 +331,31 @@ def read_matrix(path: Path) -> FeatureMatrix:
             if set(sizes) != {f"{name}.npy" for name in _ARRAYS} or max(sizes.values()) > LARGEST_ARRAY:
                 raise DataError(f"{path}: does not hold the arrays {', '.join(_ARRAYS)} in a fair size; {remedy}")
             for name in _ARRAYS:
-                # An array cannot be larger than its entry, so numpy allocates no more than was checked above.
-                content = io.BytesIO(archive.read(f"{name}.npy"))
-                arrays[name] = np.lib.format.read_array(content, allow_pickle=False)
+                arrays[name] = _array(archive.read(f"{name}.npy"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; {remedy}") from None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, MemoryError) as error:
+    except _DAMAGE as error:
         raise DataError(f"{path}: cannot be read ({error}); {remedy}") from error
     problem = _flaw(arrays)
     if problem:
         raise DataError(f"{path}: {problem}; {remedy}")
     fingerprint = arrays.pop("fingerprint").tobytes().decode("ascii", "replace")
     return FeatureMatrix(**arrays, fingerprint=fingerprint)
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    """Return a plain one-dimensional array; memory is taken by what is there, never by what the header promises."""
+    stream = io.BytesIO(content)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("not an array of format 1.0")
+    shape, _, kind = np.lib.format.read_array_header_1_0(stream)
+    if kind.hasobject:
+        raise ValueError("holds objects instead of numbers")
+    array = np.frombuffer(content, dtype=kind, offset=stream.tell())
+    if shape != array.shape:
+        raise ValueError(f"{array.size} values where the header says {shape}")
+    # A copy can be written to, and does not keep the file's bytes alive.
+    return array.copy()
 
 
 def _flaw(arrays: dict[str, NDArray[Any]]) -> str:
@@ -347,12 +365,17 @@ def _flaw(arrays: dict[str, NDArray[Any]]) -> str:
             return f"{name} is not a row of {np.dtype(kind).name}"
     indptr, indices, counts, near = (arrays[name] for name in ("indptr", "indices", "counts", "near"))
     rows = len(indptr) - 1
-    if rows < 0 or indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
+    # Bounds before differences: those of huge numbers would wrap around.
+    if rows < 0 or (indptr < 0).any() or (indptr > len(indices)).any():
+        return "row bounds do not fit the indices"
+    if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
         return "row bounds do not fit the indices"
     if len(counts) != rows or len(near) != rows:
         return "counts or near-duplicates do not fit the rows"
     if (counts < np.diff(indptr)).any() or (near < 0).any() or (near > np.arange(rows)).any():
         return "counts or near-duplicates are out of bounds"
+    if (near[near] != near).any():
+        return "a near-duplicate is not named after the first row of its cluster"
     within = np.ones(len(indices), dtype=bool)
     within[indptr[:-1][np.diff(indptr) > 0]] = False
     if len(indices) and (indices.min() < 0 or (np.diff(indices, prepend=indices[0])[within] <= 0).any()):
@@ -360,17 +383,26 @@ def _flaw(arrays: dict[str, NDArray[Any]]) -> str:
     return ""
 
 
-def _row(record: dict[str, Any], labels: LabelSet, place: str) -> StandoffRow:
+def standoff_row(record: Mapping[str, Any], labels: LabelSet, place: str, *, whole: bool = False) -> StandoffRow:
+    """Return the row that one JSON object holds, found at `place` (``file:line``).
+
+    With `whole` it has to have the fields of ``labels.jsonl`` and no others; else what is missing is left empty.
+
+    Raises
+    ------
+    DataError
+        If the fields, their types or the labels are wrong.
+    """
+    unknown = sorted(set(record) ^ set(ROW_FIELDS)) if whole else []
+    if unknown:
+        raise DataError(f"{place}: the field {unknown[0]!r} is missing or unknown; a row has {', '.join(ROW_FIELDS)}")
     texts = {}
     for name in ("id", "origin", "commit", "path", "locator", "date", "source", "draw"):
-        value = record.get(name, "")
-        if not isinstance(value, str):
-            raise DataError(f"{place}: {name} is {type(value).__name__}, not a string; write it so")
-        texts[name] = value
+        texts[name] = checked_string(record.get(name, ""), name, place)
     if not re.fullmatch("[0-9a-f]{12}", texts["id"]):
         raise DataError(f"{place}: id {texts['id']!r} is not 12 hex digits; take them from the SHA-1 of the text")
     weight, borderline, number = record.get("weight"), record.get("borderline", False), record.get("round", 0)
-    if weight is not None and (isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 1):
+    if weight is not None and (type(weight) not in (int, float) or not 1 <= weight <= LARGEST_WEIGHT):
         raise DataError(f"{place}: weight {weight!r} is not 1 / probability; give a number from 1 up, or null")
     if not isinstance(borderline, bool) or isinstance(number, bool) or not isinstance(number, int):
         raise DataError(f"{place}: borderline has to be true or false, and round a whole number")
@@ -383,12 +415,14 @@ def _find_texts(ids: Sequence[str], files: Sequence[Path]) -> list[str]:
     for file in files:
         for place, record in read_jsonl(file):
             name, text = record.get("id"), record.get("text")
-            if name in wanted and isinstance(text, str):
+            if isinstance(name, str) and isinstance(text, str) and name in wanted:
                 if statement_id(text) != name:
                     raise DataError(f"{place}: id {name!r} is not that of the text; get the text again")
                 wanted[name] = text
     missing = [name for name, text in wanted.items() if not text]
     if missing:
         listed = ", ".join(missing[:_SHOWN_IDS]) + (", …" if len(missing) > _SHOWN_IDS else "")
-        raise DataError(f"{len(missing)} of {len(ids)} texts are in none of the files: {listed}; name more with --texts")
+        raise DataError(
+            f"{len(missing)} of {len(ids)} texts are in none of the files: {listed}; name more with --texts"
+        )
     return list(wanted.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,9 +67,7 @@ def save(model: Model, folder: str | Path) -> Model:
     # The description goes last: it holds the hash, so a run cut off in between leaves a folder that is refused.
     write_whole(folder / WEIGHTS_NAME, raw)
     write_whole(folder / JSON_NAME, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
-    return Model(
-        model.labels, model.featurizer, model.weights, *(getattr(model, name) for name in _VECTORS), about=about
-    )
+    return replace(model, about=about)
 
 
 def load(folder: str | Path | None = None) -> Model:
@@ -102,7 +101,7 @@ def load(folder: str | Path | None = None) -> Model:
         labels = LabelSet.from_json(document["labels"])
         lexicon = Lexicon.from_classes(document["lexicon"])
         settings = _settings(document["features"])
-        vectors = [np.array(document[name], dtype=np.float64) for name in _VECTORS]
+        vectors = [_vector(name, document[name]) for name in _VECTORS]
         about = dict(document["about"])
         expected = str(about["weights_sha256"])
         featurizer = Featurizer(lexicon, settings)
@@ -113,9 +112,12 @@ def load(folder: str | Path | None = None) -> Model:
         raise ModelError(f"{folder / JSON_NAME}: made with other features than this version has; train the model again")
     count = len(labels.names)
     if any(vector.shape != (count,) or not np.isfinite(vector).all() for vector in vectors):
-        raise ModelError(f"{folder / JSON_NAME}: needs {count} finite figures in each of {', '.join(_VECTORS)}; train again")
+        raise ModelError(
+            f"{folder / JSON_NAME}: has not {count} finite figures in each of {', '.join(_VECTORS)}; train again"
+        )
     weights = _read_weights(folder / WEIGHTS_NAME, expected, settings.buckets, count)
-    return Model(labels, featurizer, weights, *vectors, about=about)
+    intercepts, slopes, offsets, thresholds = vectors
+    return Model(labels, featurizer, weights, intercepts, slopes, offsets, thresholds, about)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -142,6 +144,15 @@ def _read(path: Path, largest: int) -> bytes:
     return raw
 
 
+def _vector(name: str, figures: object) -> NDArray[np.float64]:
+    if not isinstance(figures, list) or not all(type(figure) in {int, float} for figure in figures):
+        raise ValueError(f"{name} is not a list of figures")
+    try:
+        return np.array(figures, dtype=np.float64)
+    except OverflowError:
+        raise ValueError(f"{name} holds a figure beyond all bounds") from None
+
+
 def _settings(document: dict[str, Any]) -> FeatureSettings:
     bits = document["bits"]
     if document["version"] != VERSION or set(bits) != set(FAMILIES):
@@ -159,7 +170,9 @@ def _read_weights(path: Path, expected: str, table: int, labels: int) -> NDArray
     if hashlib.sha256(raw).hexdigest() != expected:
         raise ModelError(f"{path}: not the file that model.json describes (SHA-256 differs); get the model again")
     if table * labels * 4 > LARGEST_TABLE:
-        raise ModelError(f"{path}: a table of {table} x {labels} weights is over the limit of {LARGEST_TABLE >> 30} GiB")
+        raise ModelError(
+            f"{path}: {table} x {labels} weights are over {LARGEST_TABLE >> 20} MiB; this is no model of ours"
+        )
     try:
         tensors = from_bytes(raw)
     except (SafetensorError, ValueError, KeyError) as error:

@@ -159,7 +159,7 @@ def _case(text: str, start: int, end: int) -> int:
 
 
 def _mark_quotes(folded: str, tokens: list[Token]) -> None:
-    """Set `quoted`: a mark opens or closes by its neighbours, so that a statement may begin or end inside a quotation."""
+    """Set `quoted`: a mark opens or closes by its neighbours, as a statement may begin or end inside a quotation."""
     marks: list[tuple[int, bool]] = []
     length = len(folded)
     single_open = False

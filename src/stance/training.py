@@ -99,16 +99,16 @@ def train(
     Raises
     ------
     DataError
-        If a label has no positive or no negative row, or there are too few groups to cross-validate.
+        If a label has no positive or no negative row, there are too few groups to cross-validate, or the settings name
+        a label that the dataset does not have.
     """
     settings = settings or Settings()
     featurizer = Featurizer(dataset.lexicon)
     rows = assemble(dataset, featurizer)
     learned = rows[~rows.held_apart] if hold_apart else rows
-    _check(dataset, learned, settings)
+    folds = _checked_folds(dataset, learned, settings)
     columns = used_columns(learned, settings)
     design = scaled(learned, columns, featurizer.settings, settings)
-    folds = fold_numbers(learned.groups, settings.folds)
     jobs = [(None, settings)] + [(fold, settings) for fold in range(settings.folds)]
     fits = run_fits(dataset, design, learned, folds, jobs, progress)
     out_of_fold = scores_out_of_fold(design, folds, fits[1:])
@@ -158,12 +158,15 @@ def assemble(dataset: Dataset, featurizer: Featurizer) -> Rows:
         counts.append(lengths)
     real = standoff.rows if standoff is not None else ()
     own = dataset.own
+    given = [row.labels for row in real] + [row.labels for row in own]
     none = [np.nan] * len(own)
+    if not real and not own:
+        raise DataError("the dataset holds no annotated statements; add some")
     _, groups = np.unique(np.array(dataset.groups), return_inverse=True)
     return Rows(
         features=sparse.vstack(parts, format="csr"),
         counts=np.concatenate(counts),
-        truth=np.array([[name in row.labels for name in names] for row in (*real, *own)], dtype=bool),
+        truth=np.array([[name in labels for name in names] for labels in given], dtype=np.bool_),
         own=np.array([False] * len(real) + [True] * len(own)),
         held_apart=np.array([is_held_apart(group) for group in dataset.groups]),
         borderline=np.array([row.borderline for row in real] + [False] * len(own)),
@@ -177,7 +180,10 @@ def used_columns(rows: Rows, settings: Settings) -> Integers:
     """Return the buckets that training looks at: those of stand-off rows, and those that several own rows have."""
     real = np.asarray(rows.features[~rows.own].sum(axis=0)).ravel() > 0
     own = np.asarray(rows.features[rows.own].sum(axis=0)).ravel() >= settings.own_rows
-    return np.flatnonzero(real | own)
+    columns = np.flatnonzero(real | own)
+    if not len(columns):
+        raise DataError("no feature occurs often enough to learn from; annotate more rows, or lower own_rows")
+    return columns
 
 
 def scales(columns: Integers, table: FeatureSettings, settings: Settings) -> Floats:
@@ -265,7 +271,11 @@ def _fit(design: sparse.csr_matrix, chosen: Integers, truth: NDArray[Any], weigh
     with threadpool_limits(1):
         found = LogisticRegression(C=strength, max_iter=2000, tol=1e-6)
         found.fit(design[chosen], truth[chosen], sample_weight=weights[chosen])
-    return np.asarray(found.coef_), np.asarray(found.intercept_)
+    coefficients, intercepts = np.asarray(found.coef_), np.asarray(found.intercept_)
+    if truth.dtype != bool and len(intercepts) == 1:
+        # Of two exclusive labels scikit-learn returns the difference; a softmax needs a row for each.
+        coefficients, intercepts = np.vstack([-coefficients, coefficients]) / 2, np.append(-intercepts, intercepts) / 2
+    return coefficients, intercepts
 
 
 def _calibrate(dataset: Dataset, rows: Rows, scores: Floats) -> tuple[Floats, Floats, Floats, dict[str, Any]]:
@@ -286,7 +296,7 @@ def _calibrate(dataset: Dataset, rows: Rows, scores: Floats) -> tuple[Floats, Fl
     for column, name in enumerate(names):
         right = truth[:, column]
         if not dataset.labels.exclusive:
-            thresholds[column] = best_threshold(probabilities[:, column], right, weights)
+            thresholds[column] = best_threshold(probabilities[:, column], weights)
         effective = float(weights[right].sum() ** 2 / max((weights[right] ** 2).sum(), 1e-12))
         figures["labels"][name] = {
             "positives": int(right.sum()),
@@ -301,19 +311,36 @@ def _binary(indices: NDArray[Any], indptr: NDArray[Any], buckets: int) -> sparse
     return sparse.csr_matrix((np.ones(len(indices)), indices, indptr), shape=(len(indptr) - 1, buckets))
 
 
-def _check(dataset: Dataset, rows: Rows, settings: Settings) -> None:
+def _checked_folds(dataset: Dataset, rows: Rows, settings: Settings) -> Integers:
+    """Return the fold of each row, or say why there is too little to learn from."""
     names = dataset.labels.names
+    unknown = sorted(set(settings.regularisation_by_label) - set(names))
+    if unknown:
+        raise DataError(f"settings: regularisation_by_label names {unknown[0]!r}; the labels are {', '.join(names)}")
+    if dataset.labels.exclusive and settings.regularisation_by_label:
+        raise DataError("settings: regularisation_by_label cannot be used with an exclusive label set; empty it")
     for column, name in enumerate(names):
         positives = int(rows.truth[:, column].sum())
         if not 0 < positives < len(rows.truth):
             raise DataError(
-                f"label {name!r}: {positives} of {len(rows.truth)} training rows carry it; annotate rows with and without it"
+                f"label {name!r}: {positives} of {len(rows.truth)} training rows carry it; "
+                "annotate rows with and without it"
             )
     if dataset.labels.exclusive and (rows.truth.sum(axis=1) != 1).any():
         raise DataError("the label set is exclusive, but some rows carry no label or several; give each exactly one")
     groups = len(np.unique(rows.groups))
     if groups < settings.folds:
-        raise DataError(f"{groups} groups cannot be split into {settings.folds} folds; annotate more or set fewer folds")
+        raise DataError(f"{groups} groups cannot be split into {settings.folds} folds; annotate more, or set fewer")
+    folds = fold_numbers(rows.groups, settings.folds)
+    for fold in range(settings.folds):
+        others = rows.truth[folds != fold]
+        shares = zip(names, others.mean(axis=0), strict=True)
+        lacking = next((name for name, share in shares if not 0 < share < 1), None)
+        if lacking is not None:
+            raise DataError(
+                f"label {lacking!r}: without fold {fold}, all rows carry it or none does; annotate it in more groups"
+            )
+    return folds
 
 
 def search(dataset: Dataset, settings: Settings, *, progress: Progress | None = None) -> Settings:
@@ -340,8 +367,7 @@ def search(dataset: Dataset, settings: Settings, *, progress: Progress | None = 
     featurizer = Featurizer(dataset.lexicon)
     rows = assemble(dataset, featurizer)
     learned = rows[~rows.held_apart]
-    _check(dataset, learned, settings)
-    folds = fold_numbers(learned.groups, settings.folds)
+    folds = _checked_folds(dataset, learned, settings)
     judged = ~learned.own if (~learned.own).any() else np.ones(len(folds), dtype=bool)
     names = dataset.labels.names
 
@@ -350,11 +376,9 @@ def search(dataset: Dataset, settings: Settings, *, progress: Progress | None = 
         design = scaled(learned, columns, featurizer.settings, trial)
         fits = run_fits(dataset, design, learned, folds, [(fold, trial) for fold in range(trial.folds)], None)
         scores = scores_out_of_fold(design, folds, fits)[judged]
-        return np.array(
-            [average_precision_score(learned.truth[judged, k], scores[:, k]) for k in range(len(names))]
-        )
+        return np.array([average_precision_score(learned.truth[judged, k], scores[:, k]) for k in range(len(names))])
 
-    ladder = [
+    ladder: list[dict[str, Any]] = [
         *({"own_weight": factor * settings.own_weight} for factor in (0.5, 2.0)),
         *(
             {"family_scale": {family: factor * settings.family_scale.get(family, 1.0)}}
