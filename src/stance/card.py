@@ -37,8 +37,7 @@ def model_card(model: Model, held_apart: Evaluation | None) -> str:
     lines = [
         f"# Model {model.id}",
         "",
-        "A linear model over hashed words, patterns and cue classes, one logistic regression a label. Written by "
-        "`stance train`; do not edit.",
+        "A linear model over hashed words, patterns and cue classes. Written by `stance train`; do not edit.",
         "",
         "## Use",
         "",
@@ -46,14 +45,14 @@ def model_card(model: Model, held_apart: Evaluation | None) -> str:
         "",
         "## What it learned from",
         "",
-        f"{rows['standoff']:,} stand-off rows and {rows['own']:,} own rows; {rows['held_apart']:,} rows are held apart. "
+        f"{rows['standoff']:,} stand-off rows and {rows['own']:,} own rows; {rows['held_apart']:,} are held apart.",
         f"{about['features']:,} features.",
         "",
         _PROVENANCE,
         "",
         "## Calibration and thresholds",
         "",
-        f"Fitted out of fold on {figures['calibrated_on']}, each weighted by what it stands for in ordinary news. "
+        f"Fitted out of fold on {figures['calibrated_on']}, each weighted by what it stands for in ordinary news.",
         "*Effective positives* is the number of equally weighted rows that would tell as much.",
         "",
         "| label | threshold | share of news | positives | effective positives |",

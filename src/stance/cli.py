@@ -48,7 +48,9 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version.")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."
+)
 def cli() -> None:
     """Find denials, accusations and calls for dialogue in news text."""
 
@@ -58,7 +60,9 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
     command = click.option(
         "--threshold", "thresholds", multiple=True, metavar="LABEL=P", help="Give LABEL from probability P on."
     )(command)
-    return click.option("--model", "folder", type=_EXISTING, help="Model folder; the default model if left out.")(command)
+    return click.option("--model", "folder", type=_EXISTING, help="Model folder; the default model if left out.")(
+        command
+    )
 
 
 @cli.command()
@@ -133,8 +137,15 @@ def explain(
 @model_options
 @click.option("-o", "--output", type=_EXISTING, help="Write rows here: .jsonl or .csv; - for JSONL on stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print rows as JSONL instead of a table.")
-@click.option("--rejects", type=_EXISTING, help="Where articles that cannot be read go; OUTPUT.rejects.jsonl if left out.")
-@click.option("--format", "kind", type=click.Choice(["txt", "md", "jsonl", "csv"]), help="Format of the input, whatever its ending.")
+@click.option(
+    "--rejects", type=_EXISTING, help="Where articles that cannot be read go; OUTPUT.rejects.jsonl if left out."
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["txt", "md", "jsonl", "csv"]),
+    help="Format of the input, whatever its ending.",
+)
 @click.option("--text-column", help="Column or field with the text.")
 @click.option("--id-column", help="Column or field with the article's id.")
 @click.option("--date-column", help="Column or field with the date.")
@@ -248,7 +259,14 @@ def train(folder: Path, output: Path, settings_path: Path | None, own_only: bool
 
 
 @cli.command()
-@click.option("--data", "data_path", default="data", show_default=True, type=_EXISTING, help="Data folder (its held-apart rows), or an annotated JSONL file.")
+@click.option(
+    "--data",
+    "data_path",
+    default="data",
+    show_default=True,
+    type=_EXISTING,
+    help="Data folder (its held-apart rows), or a JSONL file.",
+)
 @model_options
 @click.option("--by", "by_name", help="Also measure for each value of this field.")
 @click.option("--label-field", default="labels", show_default=True, help="Field with the labels, for a file.")
@@ -329,8 +347,17 @@ def evaluate(
 
 @cli.command()
 @click.option("--data", "folder", default="data", show_default=True, type=_EXISTING, help="Data folder.")
-@click.option("--labels", "label_files", multiple=True, type=_EXISTING, metavar="FILE", help="JSONL rows to add; may be repeated.")
-@click.option("--texts", "text_files", multiple=True, type=_EXISTING, metavar="FILE", help="JSONL of id and text; may be repeated.")
+@click.option(
+    "--labels", "label_files", multiple=True, type=_EXISTING, metavar="FILE", help="JSONL rows to add; may be repeated."
+)
+@click.option(
+    "--texts",
+    "text_files",
+    multiple=True,
+    type=_EXISTING,
+    metavar="FILE",
+    help="JSONL of id and text; may be repeated.",
+)
 def extract(folder: Path, label_files: tuple[Path, ...], text_files: tuple[Path, ...]) -> None:
     """Add stand-off labels, and make the feature matrix anew from the texts; no text is stored."""
     from stance.features import Featurizer
@@ -350,8 +377,8 @@ def extract(folder: Path, label_files: tuple[Path, ...], text_files: tuple[Path,
             progress=report,
         )
     click.echo(
-        f"{summary.rows:,} rows ({summary.added:,} added, {summary.replaced:,} replaced, {summary.near:,} near-duplicates); "
-        f"{summary.kept:,} of {summary.met:,} features occur often enough to be kept"
+        f"{summary.rows:,} rows ({summary.added:,} added, {summary.replaced:,} replaced, "
+        f"{summary.near:,} near-duplicates); {summary.kept:,} of {summary.met:,} features occur often enough to be kept"
     )
 
 
@@ -407,7 +434,9 @@ def _load(folder: Path | None, thresholds: tuple[str, ...]) -> Model:
     for each in thresholds:
         name, equals, value = each.partition("=")
         if name not in model.labels.names:
-            raise InputError(f"--threshold {each}: unknown label {name!r}; the model has {', '.join(model.labels.names)}")
+            raise InputError(
+                f"--threshold {each}: unknown label {name!r}; the model has {', '.join(model.labels.names)}"
+            )
         try:
             chance = float(value)
         except ValueError:

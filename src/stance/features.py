@@ -19,6 +19,7 @@ from stance.tokens import CAPITALS, NUMBER, PLAIN, PUNCTUATION, WORD, Token, tab
 VERSION: Final = 1
 FAMILIES: Final = ("word", "name", "skip", "prefix", "class", "pair", "context", "reach", "form")
 FUNCTION_CLASS: Final = "function"
+FIRST_CLASS: Final = "first"
 NEGATION_CLASS: Final = "negation"
 NAME, DIGITS, START, END, GAP = "<name>", "<number>", "<start>", "<end>", "_"
 NEAR, MIDDLE, FAR = 3, 8, 64
@@ -107,8 +108,9 @@ class Featurizer:
     Parameters
     ----------
     lexicon
-        The cue classes. Words of a class called ``function`` are never masked and make no class features; a class
-        called ``negation`` marks the classes that follow within three tokens.
+        The cue classes. Words of a class called ``function`` are never masked and make no class features; words of
+        ``function`` and ``first`` in capitals count as acronyms (*US*, *WHO*); a class called ``negation`` marks the
+        classes that follow within three tokens.
     settings
         Bucket ranges; the default ones where left out.
     """
@@ -118,6 +120,7 @@ class Featurizer:
         self.settings = settings or FeatureSettings()
         self._classes = tuple(f"@{name}" for name in lexicon.classes)
         self._function = _position(lexicon.classes, FUNCTION_CLASS)
+        self._pronouns = (self._function, _position(lexicon.classes, FIRST_CLASS))
         self._negation = _position(lexicon.classes, NEGATION_CLASS)
         self._hashes: dict[str, int] = {}
         self._ranges = tuple(
@@ -156,8 +159,8 @@ class Featurizer:
 
     def features(self, tokens: list[Token]) -> Iterator[tuple[int, tuple[str, ...], int, int]]:
         """Yield the features of a tokenised text as the fields of `Feature`; one may come more than once."""
-        events = self._events(tokens)
         headline = is_headline(tokens)
+        events = self._events(tokens, headline)
         symbols = self._mask(tokens, events, headline)
         shown = [event for event in events if event.category != self._function]
         yield from _word_ngrams(symbols)
@@ -169,14 +172,16 @@ class Featurizer:
         yield from self._reaches(symbols, shown)
         yield from _forms(tokens, headline)
 
-    def _events(self, tokens: list[Token]) -> list[Event]:
+    def _events(self, tokens: list[Token], headline: bool) -> list[Event]:
         entries, starts = self.lexicon.entries, self.lexicon.starts
         events: list[Event] = []
         for first, token in enumerate(tokens):
             if token.kind != WORD:
                 continue
             phrase = token.text
-            events += [Event(category, first, first) for category in entries.get(phrase, ())]
+            # US is not us, nor is WHO who.
+            barred = self._pronouns if token.case == CAPITALS and not headline else ()
+            events += [Event(each, first, first) for each in entries.get(phrase, ()) if each not in barred]
             if phrase in starts:
                 for last in range(first + 1, min(first + MAX_PHRASE, len(tokens))):
                     phrase = f"{phrase} {tokens[last].text}"

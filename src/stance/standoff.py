@@ -38,6 +38,11 @@ _ARRAYS: Final = {
 _SHOWN_IDS: Final = 20
 # What reading a damaged archive can raise; RuntimeError stands for encryption and unknown compression.
 _DAMAGE: Final = (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError, RuntimeError)
+# The one form of header that `write_matrix` makes. It is not left to numpy, which evaluates it and knows objects.
+_HEADER: Final = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(<i8|<i4|\|u1)', 'fortran_order': False, 'shape': \(([0-9]+),\), \} *\n",
+    re.DOTALL,
+)
 # Corpora kept in one file: there the path says nothing about which sentences belong together, the locator does.
 _WHOLE_CORPUS: Final = re.compile(r"\.[ct]sv$|(^|/)index\.md$")
 
@@ -306,7 +311,8 @@ def write_matrix(path: Path, matrix: FeatureMatrix) -> None:
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, kind in _ARRAYS.items():
             value = getattr(matrix, name)
-            array = np.frombuffer(value.encode(), dtype=kind) if isinstance(value, str) else value.astype(kind)
+            plain = np.frombuffer(value.encode(), dtype=kind) if isinstance(value, str) else value
+            array = plain.astype(np.dtype(kind).newbyteorder("<"))
             content = io.BytesIO()
             np.lib.format.write_array(content, array, allow_pickle=False)
             # Without a fixed date, each run would write other bytes.
@@ -344,18 +350,15 @@ def read_matrix(path: Path) -> FeatureMatrix:
 
 
 def _array(content: bytes) -> NDArray[Any]:
-    """Return a plain one-dimensional array; memory is taken by what is there, never by what the header promises."""
-    stream = io.BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError("not an array of format 1.0")
-    shape, _, kind = np.lib.format.read_array_header_1_0(stream)
-    if kind.hasobject:
-        raise ValueError("holds objects instead of numbers")
-    array = np.frombuffer(content, dtype=kind, offset=stream.tell())
-    if shape != array.shape:
-        raise ValueError(f"{array.size} values where the header says {shape}")
-    # A copy can be written to, and does not keep the file's bytes alive.
-    return array.copy()
+    """Return a plain row of integers; memory is taken by what is there, never by what the header promises."""
+    header = _HEADER.match(content)
+    if not header:
+        raise ValueError("an array is not a plain row of integers")
+    kind = np.dtype(header[1].decode("ascii"))
+    array = np.frombuffer(content[header.end() :], dtype=kind)
+    if len(array) != int(header[2]):
+        raise ValueError(f"an array has {len(array)} values where its header says {int(header[2])}")
+    return array.astype(kind.newbyteorder("="))
 
 
 def _flaw(arrays: dict[str, NDArray[Any]]) -> str:

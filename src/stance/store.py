@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stance.features import FAMILIES, VERSION, FeatureSettings, Featurizer
-from stance.files import write_whole
 from stance.labels import LabelSet
 from stance.lexicon import Lexicon
 from stance.model import Model
@@ -50,6 +50,8 @@ def save(model: Model, folder: str | Path) -> Model:
         If the folder cannot be written.
     """
     from safetensors.numpy import save as to_bytes
+
+    from stance.files import write_whole
 
     used = np.flatnonzero(model.weights.any(axis=1)).astype(np.int32)
     raw = to_bytes({"buckets": used, "weights": np.ascontiguousarray(model.weights[used])})
@@ -95,8 +97,8 @@ def load(folder: str | Path | None = None) -> Model:
     folder = Path(folder)
     document = _read_json(folder / JSON_NAME)
     found = document.get("format")
-    if found != FORMAT:
-        raise ModelError(f"{folder / JSON_NAME}: format {found!r}, this version reads {FORMAT}; train the model again")
+    if type(found) is not int or found != FORMAT:
+        raise ModelError(f"{folder / JSON_NAME}: format {_short(repr(found))}, this version reads {FORMAT}; train the model again")
     try:
         labels = LabelSet.from_json(document["labels"])
         lexicon = Lexicon.from_classes(document["lexicon"])
@@ -134,12 +136,14 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _read(path: Path, largest: int) -> bytes:
     try:
         with path.open("rb") as stream:
-            raw = stream.read(largest + 1)
+            # Reading "at most so much" would set all of it aside, whatever the size of the file.
+            size = os.fstat(stream.fileno()).st_size
+            raw = stream.read(size) if size <= largest else b""
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file; give the folder of a model, or run `make train`") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
-    if len(raw) > largest:
+    if size > largest:
         raise ModelError(f"{path}: larger than {largest >> 20} MiB; this is no model of ours")
     return raw
 
@@ -176,9 +180,9 @@ def _read_weights(path: Path, expected: str, table: int, labels: int) -> NDArray
     try:
         tensors = from_bytes(raw)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelError(f"{path}: not a safetensors file ({error}); get the model again") from error
+        raise ModelError(f"{path}: not a safetensors file ({_short(str(error))}); get the model again") from error
     if set(tensors) != {"buckets", "weights"}:
-        raise ModelError(f"{path}: holds {sorted(tensors)}, not buckets and weights; get the model again")
+        raise ModelError(f"{path}: holds {_short(str(sorted(tensors)))}, not buckets and weights; get the model again")
     buckets, values = tensors["buckets"], tensors["weights"]
     fitting = (
         buckets.dtype == np.int32
@@ -198,4 +202,9 @@ def _read_weights(path: Path, expected: str, table: int, labels: int) -> NDArray
 
 
 def _reason(error: Exception) -> str:
-    return f"the field {error} is missing" if isinstance(error, KeyError) else str(error)
+    return _short(f"the field {error} is missing" if isinstance(error, KeyError) else str(error))
+
+
+def _short(text: str) -> str:
+    # What a damaged file holds may be long or run over many lines.
+    return " ".join(text.split())[:200]

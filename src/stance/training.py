@@ -116,7 +116,7 @@ def train(
 
     weights = np.zeros((featurizer.settings.buckets, len(dataset.labels.names)), dtype=np.float32)
     weights[columns] = (coefficients * scales(columns, featurizer.settings, settings)).T
-    slopes, offsets, thresholds, figures = _calibrate(dataset, learned, out_of_fold)
+    slopes, offsets, thresholds, figures = calibrate(dataset, learned, out_of_fold)
     about = {
         "data_sha256": data_hash(dataset),
         "settings": settings.to_json(),
@@ -278,7 +278,7 @@ def _fit(design: sparse.csr_matrix, chosen: Integers, truth: NDArray[Any], weigh
     return coefficients, intercepts
 
 
-def _calibrate(dataset: Dataset, rows: Rows, scores: Floats) -> tuple[Floats, Floats, Floats, dict[str, Any]]:
+def calibrate(dataset: Dataset, rows: Rows, scores: Floats) -> tuple[Floats, Floats, Floats, dict[str, Any]]:
     """Return slopes, offsets and thresholds, and for the model card what they rest on."""
     # Own statements are no sample of anything, so they calibrate only where there is nothing else.
     judged = ~rows.own if (~rows.own).any() else np.ones(len(scores), dtype=bool)

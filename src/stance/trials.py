@@ -49,9 +49,7 @@ class Trial:
         DataError
             If no row has it.
         """
-        values = [
-            row.fields.get(name) if isinstance(row, Annotated) else row.to_json().get(name) for row in self.rows
-        ]
+        values = [row.fields.get(name) if isinstance(row, Annotated) else row.to_json().get(name) for row in self.rows]
         if all(value is None for value in values):
             raise DataError(f"--by {name}: no row has that field; choose one that the data has")
         return [None if value is None else str(value) for value in values]
@@ -100,7 +98,9 @@ def held_apart_trial(model: Model, dataset: Dataset, data: str) -> Trial:
     if own:
         parts.append(model.probabilities([row.text for row in own]))
         rows += [
-            Annotated(row.id, row.text, row.labels, {"register": row.register, "region": row.region, "topic": row.topic})
+            Annotated(
+                row.id, row.text, row.labels, {"register": row.register, "region": row.region, "topic": row.topic}
+            )
             for row in own
         ]
         groups += [row.group for row in own]

@@ -21,7 +21,7 @@ SIZE = 0x20000
 CAPITAL = 1 << 24
 MARK = 0x01  # joins its word, is dropped from its spelling
 
-DOUBLE_QUOTES = "\"“”„‟«»〝〞〟＂"
+DOUBLE_QUOTES = '"“”„‟«»〝〞〟＂'
 SINGLE_QUOTES = "'‘’‚‛ʼʹˈ`´′‹›＇"
 LONG_DASHES = "‒–—―⸺⸻﹘"
 NO_DECOMPOSITION = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "ŧ": "t", "ƒ": "f"}
@@ -48,7 +48,7 @@ def fold(character: str) -> str:
     compatible = unicodedata.normalize("NFKD", character)
     base = compatible[0]
     if category[0] in "LM" or category in ("Cn", "Co"):
-        lowered = NO_DECOMPOSITION.get(character.lower(), None)
+        lowered = NO_DECOMPOSITION.get(character.lower())
         if lowered:
             return lowered
         # A ligature or a letter with an accent folds to a single base letter; anything longer stays as it is.

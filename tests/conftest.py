@@ -1,0 +1,42 @@
+"""What several tests share: the data of the checkout, a small model that was really trained, and the shipped one."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import settings
+
+import stance
+from stance.dataset import Dataset, load_dataset
+from stance.model import Model
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+STEP: Final = 6
+
+# Without a fixed seed a run could fail that nobody can repeat; without a deadline none fails on a busy machine.
+settings.register_profile("stance", deadline=None, derandomize=True)
+settings.load_profile("stance")
+
+
+@pytest.fixture(scope="session")
+def own_dataset() -> Dataset:
+    return load_dataset(ROOT / "data", own_only=True)
+
+
+@pytest.fixture(scope="session")
+def small_dataset(own_dataset: Dataset) -> Dataset:
+    """A few hundred own statements, of all files."""
+    return dataclasses.replace(own_dataset, own=own_dataset.own[::STEP])
+
+
+@pytest.fixture(scope="session")
+def small_model(small_dataset: Dataset) -> Model:
+    return stance.train(small_dataset, stance.Settings(folds=3))
+
+
+@pytest.fixture(scope="session")
+def default_model() -> Model:
+    return stance.load(ROOT / "models" / "default")

@@ -1,0 +1,244 @@
+"""Text → hashed features: the cases in cases/features.jsonl, the pinned figures, and what holds for any text."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stance.features import FAMILIES, LONGEST, Feature, FeatureSettings, Featurizer, hash_word, is_headline
+from stance.lexicon import Lexicon
+from stance.tokens import tokenise
+
+CASES: Final = Path(__file__).parent / "cases" / "features.jsonl"
+FIELDS: Final = {"text", "has", "lacks", "alike", "count", "known_failure", "why"}
+CLASSES: Final = {
+    "deny": ["deny", "denies", "denied"],
+    "claim": ["claim", "claims", "made that claim"],
+    "access": ["entry"],
+    "negation": ["not", "never"],
+    "function": (
+        "a all and by can did i in it now of on said that the then they this today us was we were what will"
+    ).split(),
+}
+FEATURIZER: Final = Featurizer(Lexicon.from_classes(CLASSES))
+SMALL: Final = Featurizer(Lexicon.from_classes(CLASSES), FeatureSettings(dict.fromkeys(FAMILIES, 4)))
+MOST_SECONDS: Final = 5.0
+PINNED_TEXT: Final = [
+    47228, 62888, 118985, 130042, 194306, 229144, 246912, 248590, 258553, 264911, 274154, 290854, 308397, 330919,
+    369868, 388660, 451594, 452045, 486795, 598394, 635170, 683892, 720684, 736333, 749526, 766480, 780069, 800563,
+    805880, 819419, 820326, 821129, 821181, 834426, 874064, 954651, 998955, 1002095, 1004351, 1035428, 1074844, 1075381,
+    1169401, 1344081, 1345536, 1411255,
+]  # fmt: skip
+
+any_text = st.text(st.characters(exclude_categories=())) | st.lists(
+    st.sampled_from(["denied", "Denied", "not", "claim", "made that claim", "NATO", "Moscow", "1,2", '"', "’", "?", "\ud800"])
+).map(" ".join)
+
+
+def names(text: str, featurizer: Featurizer = FEATURIZER) -> set[str]:
+    return {Feature(*fields).name for fields in featurizer.features(featurizer.tokens(text))}
+
+
+def read_cases() -> list[Any]:
+    cases = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
+    return [
+        pytest.param(
+            case,
+            id=f"line {number}: {case['why']}",
+            marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=case["why"])]
+            if case.get("known_failure")
+            else [],
+        )
+        for number, case in enumerate(cases, 1)
+    ]
+
+
+@pytest.mark.parametrize("case", read_cases())
+def test_case(case: dict[str, Any]) -> None:
+    found = names(case["text"])
+    assert not set(case.get("has", ())) - found
+    assert not set(case.get("lacks", ())) & found
+    if "count" in case:
+        assert len(found) == case["count"]
+    for other in case.get("alike", ()):
+        assert names(other) == found
+        assert FEATURIZER.indices(other) == FEATURIZER.indices(case["text"])
+
+
+def test_cases_have_known_fields_only() -> None:
+    # A misspelt field would be a case that tests nothing.
+    for line in CASES.read_text(encoding="utf-8").splitlines():
+        case = set(json.loads(line))
+        assert {"text", "why"} < case <= FIELDS, line
+        assert case & {"has", "lacks", "alike", "count"}, line
+
+
+@pytest.mark.parametrize(
+    ("word", "hashed"),
+    [
+        ("", 0x243F6A8885A308D3),
+        ("a", 0x30F344BA0FA72E15),
+        ("deny", 0x4693F5D886294677),
+        ("denied", 0xE5FBC2ED97DE7968),
+        ("eightsix", 0x2DA73C7A0EC730EC),
+        ("eightsixn", 0x4750C5E8757497C6),
+        ("internationally", 0xA02BF3F123B9B1F4),
+        ("<name>", 0x3AC26CE2A2E721FF),
+        ("@deny", 0xB2D7E9ACF3EC79E2),
+        ("отрицает", 0x1FF82433A1BFE865),
+    ],
+)
+def test_pinned_hashes(word: str, hashed: int) -> None:
+    # These figures are the specification; models and matrices are unreadable under others.
+    assert hash_word(word) == hashed
+
+
+@pytest.mark.parametrize(
+    ("family", "parts", "bucket"),
+    [
+        ("word", ("deny",), 433475),
+        ("word", ("<start>", "moscow", "denied"), 160593),
+        ("name", ("US",), 561168),
+        ("skip", ("a", "_", "b"), 726594),
+        ("prefix", ("denia",), 796087),
+        ("class", ("not", "@deny"), 821082),
+        ("pair", ("@deny", "@claim", "near"), 873094),
+        ("context", ("@deny", "_", "<name>"), 904970),
+        ("reach", ("@deny", "_", "entry"), 1241562),
+        ("form", ("question",), 1411266),
+    ],
+)
+def test_pinned_buckets(family: str, parts: tuple[str, ...], bucket: int) -> None:
+    assert FEATURIZER.bucket(FAMILIES.index(family), parts) == bucket
+
+
+def test_pinned_ranges() -> None:
+    offsets = (0, 524288, 655360, 786432, 819200, 821248, 886784, 1148928, 1411072)
+    assert FEATURIZER.settings.offsets == offsets
+    assert FEATURIZER.settings.buckets == 1411328
+
+
+def test_pinned_text() -> None:
+    lexicon = Lexicon.from_classes({"deny": ["denied"], "negation": ["not"], "function": ["the"]})
+    featurizer = Featurizer(lexicon)
+    assert featurizer.fingerprint == "b612a6d6c25f0b7d34d5c93fbe517906a69074982e87ed6628669038f01f16ae"
+    assert featurizer.indices("Moscow denied it did not attack.") == PINNED_TEXT
+
+
+def test_the_order_of_parts_counts() -> None:
+    family = FAMILIES.index("word")
+    assert FEATURIZER.bucket(family, ("denied", "entry")) != FEATURIZER.bucket(family, ("entry", "denied"))
+    assert FEATURIZER.bucket(family, ("ab", "c")) != FEATURIZER.bucket(family, ("a", "bc"))
+
+
+@given(any_text)
+def test_indices_are_sorted_unique_and_in_range(text: str) -> None:
+    for featurizer in (FEATURIZER, SMALL):
+        found = featurizer.indices(text)
+        assert all(left < right for left, right in pairwise(found))
+        assert all(0 <= index < featurizer.settings.buckets for index in found)
+
+
+@given(any_text)
+def test_features_lie_in_their_family_and_in_the_text(text: str) -> None:
+    tokens = FEATURIZER.tokens(text)
+    offsets = (*FEATURIZER.settings.offsets, FEATURIZER.settings.buckets)
+    for fields in FEATURIZER.features(tokens):
+        feature = Feature(*fields)
+        assert 0 <= feature.first <= feature.last < len(tokens)
+        bucket = FEATURIZER.bucket(feature.family, feature.parts)
+        assert offsets[feature.family] <= bucket < offsets[feature.family + 1]
+
+
+@given(any_text)
+def test_a_used_featurizer_finds_what_a_new_one_finds(text: str) -> None:
+    assert Featurizer(FEATURIZER.lexicon).indices(text) == FEATURIZER.indices(text)
+
+
+@given(st.lists(st.sampled_from(["Moscow", "denied", "the", "claim", "1,000", "not"]), min_size=1))
+def test_white_space_makes_no_difference(words: list[str]) -> None:
+    assert FEATURIZER.indices(" ".join(words)) == FEATURIZER.indices("\n " + "\t\u00a0 ".join(words) + "\u3000")
+
+
+def test_indices_do_not_depend_on_hash_seed_or_locale() -> None:
+    text = "“Moscow won’t deny the claim”, said NATO’s café owner in the U.S. on 3 May: отрицает?"
+    script = (
+        "import sys, json\n"
+        "from stance.features import Featurizer\n"
+        "from stance.lexicon import read_lexicon\n"
+        "from stance.resources import data_path\n"
+        "featurizer = Featurizer(read_lexicon(data_path('lexicon.toml')))\n"
+        "print(featurizer.fingerprint, featurizer.indices(json.loads(sys.argv[1])))\n"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", script, json.dumps(text)],
+            env=os.environ | {"PYTHONHASHSEED": seed, "LC_ALL": locale, "PYTHONUTF8": utf8},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed, locale, utf8 in (("1", "C", "0"), ("2", "C.UTF-8", "1"))
+    }
+    assert len(outputs) == 1
+    assert len(outputs.pop()) > 500
+
+
+def test_the_fingerprint_tells_lexicons_and_settings_apart() -> None:
+    other_word = Featurizer(Lexicon.from_classes(CLASSES | {"access": ["entry", "visa"]}))
+    other_class = Featurizer(Lexicon.from_classes({**CLASSES, "more": []}))
+    other_place = Featurizer(Lexicon.from_classes(CLASSES | {"access": [], "claim": [*CLASSES["claim"], "entry"]}))
+    prints = {each.fingerprint for each in (FEATURIZER, SMALL, other_word, other_class, other_place)}
+    assert len(prints) == 5
+    assert Featurizer(FEATURIZER.lexicon).fingerprint == FEATURIZER.fingerprint
+
+
+def test_a_lexicon_without_the_special_classes() -> None:
+    featurizer = Featurizer(Lexicon.from_classes({"deny": ["denied"]}))
+    found = names("The man has not denied it.", featurizer)
+    assert "class: @deny" in found
+    assert "class: not @deny" not in found
+    assert "word: <name> man has" in found, "without function words the first word passes for a name"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Kremlin Denies Plot Against Kyiv", True),
+        ("KREMLIN DENIES PLOT AGAINST KYIV", True),
+        ("Kremlin denies plot against Kyiv", False),
+        ("Kremlin Denies it", False),
+        ("Kremlin Denies Plot against Kyiv", True),
+        ("", False),
+    ],
+)
+def test_headlines(text: str, expected: bool) -> None:
+    assert is_headline(tokenise(text)) is expected
+
+
+def test_what_comes_after_the_limit_does_not_count() -> None:
+    text = "Moscow denied it. " * (LONGEST // 18)
+    beginning = text.ljust(LONGEST)
+    assert FEATURIZER.indices(beginning + "Kyiv will not deny the claim") == FEATURIZER.indices(beginning)
+    assert FEATURIZER.indices(beginning) != FEATURIZER.indices(beginning[: LONGEST - 20] + "not deny the claim")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Moscow denied it. " * 555_556, '"' * 100_000, "not deny " * 100_000, "made that claim " * 100_000, "A " * 100_000],
+    ids=["10 MB", "quotation marks", "cues", "phrases", "names"],
+)
+def test_no_text_holds_up_a_run(text: str) -> None:
+    begin = time.perf_counter()
+    assert FEATURIZER.indices(text)
+    assert time.perf_counter() - begin < MOST_SECONDS
