@@ -181,7 +181,9 @@ class TestBestThreshold:
         assert f1(probabilities >= threshold, probabilities, weights) == pytest.approx(best, rel=1e-9)
         assert 0 < threshold <= 1
 
-    @given(st.lists(st.tuples(st.booleans(), st.floats(0.1, 9.0)), min_size=1).filter(lambda rows: any(r[0] for r in rows)))
+    @given(
+        st.lists(st.tuples(st.booleans(), st.floats(0.1, 9.0)), min_size=1).filter(lambda rows: any(r[0] for r in rows))
+    )
     def test_pure_labels(self, rows: list[tuple[bool, float]]) -> None:
         truth, weights = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
         assert ((truth >= best_threshold(truth, weights)) == truth.astype(bool)).all()

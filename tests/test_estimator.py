@@ -47,7 +47,12 @@ def fitted(texts: list[str], kinds: list[str]) -> StanceClassifier:
 
 @pytest.mark.parametrize(
     "check",
-    [check_get_params_invariance, check_no_attributes_set_in_init, check_parameters_default_constructible, check_set_params],
+    [
+        check_get_params_invariance,
+        check_no_attributes_set_in_init,
+        check_parameters_default_constructible,
+        check_set_params,
+    ],
 )
 def test_parameters_by_scikit_learns_own_checks(check: Any) -> None:
     check("StanceClassifier", StanceClassifier())
@@ -175,7 +180,9 @@ def test_too_little_to_learn_from(texts: list[str], marks: Any, complaint: str) 
         StanceClassifier(folds=2).fit(texts[:10], marks)
 
 
-@pytest.mark.parametrize("changed", [{"regularisation": 0}, {"folds": 1}, {"folds": 1000}, {"family_scale": {"none": 1}}])
+@pytest.mark.parametrize(
+    "changed", [{"regularisation": 0}, {"folds": 1}, {"folds": 1000}, {"family_scale": {"none": 1}}]
+)
 def test_wrong_parameters_are_told_when_fitting(texts: list[str], kinds: list[str], changed: Any) -> None:
     with pytest.raises(DataError):
         StanceClassifier(**changed).fit(texts, kinds)

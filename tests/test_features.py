@@ -41,7 +41,9 @@ PINNED_TEXT: Final = [
 ]  # fmt: skip
 
 any_text = st.text(st.characters(exclude_categories=())) | st.lists(
-    st.sampled_from(["denied", "Denied", "not", "claim", "made that claim", "NATO", "Moscow", "1,2", '"', "’", "?", "\ud800"])
+    st.sampled_from(
+        ["denied", "Denied", "not", "claim", "made that claim", "NATO", "Moscow", "1,2", '"', "’", "?", "\ud800"]
+    )
 ).map(" ".join)
 
 
@@ -235,7 +237,13 @@ def test_what_comes_after_the_limit_does_not_count() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Moscow denied it. " * 555_556, '"' * 100_000, "not deny " * 100_000, "made that claim " * 100_000, "A " * 100_000],
+    [
+        "Moscow denied it. " * 555_556,
+        '"' * 100_000,
+        "not deny " * 100_000,
+        "made that claim " * 100_000,
+        "A " * 100_000,
+    ],
     ids=["10 MB", "quotation marks", "cues", "phrases", "names"],
 )
 def test_no_text_holds_up_a_run(text: str) -> None:

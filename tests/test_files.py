@@ -12,13 +12,17 @@ from stance.files import whole_file, write_whole
 from stance.records import InputError
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_text_and_bytes(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "file.txt"
     write_whole(path, "café\n")
     assert path.read_bytes() == b"caf\xc3\xa9\n"
     write_whole(path, b"\x00\xff")
     assert path.read_bytes() == b"\x00\xff"
-    assert os.listdir(path.parent) == ["file.txt"]
+    assert names(path.parent) == ["file.txt"]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -34,7 +38,7 @@ def test_the_old_file_stays_when_the_block_fails(tmp_path: Path, error: type[Bas
     with pytest.raises(error):
         run()
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["file.txt"], "no temporary file is left"
+    assert names(tmp_path) == ["file.txt"], "no temporary file is left"
 
 
 def test_nothing_shows_before_the_end(tmp_path: Path) -> None:
@@ -53,8 +57,8 @@ def test_a_file_that_cannot_be_written_is_an_input_error(tmp_path: Path) -> None
         with pytest.raises(InputError, match="cannot be written") as caught:
             write_whole(path, "new")
         assert str(caught.value).startswith(f"{path}: ")
-    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
-    assert not os.listdir(tmp_path / "folder")
+    assert names(tmp_path) == ["file", "folder"]
+    assert not names(tmp_path / "folder")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="rights do not bind the superuser")

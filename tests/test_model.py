@@ -160,7 +160,9 @@ def test_an_exclusive_label_set_gives_exactly_one(batch: list[str]) -> None:
     np.testing.assert_allclose(model.probabilities(batch).sum(axis=1), 1.0, rtol=1e-12)
     for prediction in model.predict(batch):
         assert len(prediction.labels) == 1
-        assert prediction.label == prediction.labels[0] == max(prediction.probabilities, key=prediction.probabilities.get)
+        assert (
+            prediction.label == prediction.labels[0] == max(prediction.probabilities, key=prediction.probabilities.get)
+        )
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,9 @@ def read_cases() -> list[Any]:
             case,
             id=f"line {number}: {case['why']}",
             # A case that passes although it is marked fails the run, so that the mark is taken away.
-            marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=case["why"])] if case.get("known_failure") else [],
+            marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=case["why"])]
+            if case.get("known_failure")
+            else [],
         )
         for number, case in enumerate(cases, 1)
     ]

@@ -98,7 +98,7 @@ def sentence_spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 def _boundaries(masked: str, size: int) -> Iterator[int]:
     """Yield where sentencex begins a new sentence, reading `size` characters at a time."""
-    from sentencex import segment
+    from sentencex import segment  # type: ignore[import-untyped]
 
     position = 0
     while position < len(masked):

@@ -480,12 +480,9 @@ def _print_article(article: Any, rows: list[dict[str, Any]]) -> None:
     about = "  ".join(part for part in (article.id, article.date, article.source) if part)
     click.echo(click.style(_shown(about, 100), bold=True))
     for row in rows:
-        labels = row["labels"]
-        chance = max((row[f"p_{name}"] for name in labels), default=None)
-        marks = ", ".join(labels) or "·"
-        shown = f"{chance:.2f}" if chance is not None else "    "
-        line = f"{row['statement_no'] + 1:>4}  {marks:<26} {shown}  {_shown(row['text'], 100)}"
-        click.echo(line if labels else click.style(line, dim=True))
+        marks = ", ".join(f"{name} {row[f'p_{name}']:.2f}" for name in row["labels"])
+        line = f"{row['statement_no'] + 1:>4}  {marks or '·':<32}  {_shown(row['text'], 90)}"
+        click.echo(line if marks else click.style(line, dim=True))
     click.echo()
 
 

@@ -1,4 +1,4 @@
-"""The date line that an article may open with: is this line one, and which day does it name?"""
+"""The date line that an article may open with: what counts as one, and which day it names."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _DATE: Final = re.compile(
     r"|([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4}))(?![0-9/-])",
     re.IGNORECASE,
 )
+_TIME: Final = re.compile("T?[0-9]{1,4}(?:Z|am|pm)?", re.IGNORECASE)
 _DATE_WORDS: Final = frozenset(
     "date dated posted published publication updated modified created issued released last first on at of time local "
     "gmt utc est edt et cst cdt ct pst pdt pt cet cest bst msk ist jst t z a p m am pm h hrs "
@@ -36,10 +37,7 @@ def is_dateline(line: str) -> bool:
     # "MOSCOW, 23 Nov 2021": a few capitalised words, set off from the date by punctuation.
     names = [word for word in re.findall(r"[^\W_]+", place) if word.lower() not in _DATE_WORDS]
     named = len(names) <= 4 and all(word[0].isupper() for word in names) and (not names or place[-1] in ",|–—-:·(/")
-    return named and all(
-        word.lower() in _DATE_WORDS or (word.isdecimal() and len(word) <= 4) or re.fullmatch("[0-9]{1,2}[ap]m", word)
-        for word in re.findall(r"[^\W_]+", rest)
-    )
+    return named and all(word.lower() in _DATE_WORDS or _TIME.fullmatch(word) for word in re.findall(r"[^\W_]+", rest))
 
 
 def dates_in(line: str) -> list[tuple[int, str]]:

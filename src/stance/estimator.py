@@ -107,5 +107,6 @@ class StanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
         """Return a label a text, shape (n,), or an indicator matrix where `fit` had one."""
-        given = self.model_.decide(self.predict_proba(X))
+        probabilities = self.predict_proba(X)
+        given = self.model_.decide(probabilities)
         return given.astype(int) if self.multilabel_ else np.asarray(self.classes_[given.argmax(axis=1)])

@@ -98,7 +98,7 @@ def load(folder: str | Path | None = None) -> Model:
     document = _read_json(folder / JSON_NAME)
     found = document.get("format")
     if type(found) is not int or found != FORMAT:
-        raise ModelError(f"{folder / JSON_NAME}: format {_short(repr(found))}, this version reads {FORMAT}; train the model again")
+        raise ModelError(f"{folder / JSON_NAME}: format {_short(repr(found))}, not {FORMAT}; train the model again")
     try:
         labels = LabelSet.from_json(document["labels"])
         lexicon = Lexicon.from_classes(document["lexicon"])

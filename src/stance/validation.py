@@ -212,9 +212,9 @@ def _near_duplicates(rows: Sequence[OwnStatement]) -> Iterator[Problem]:
     for number, row in enumerate(rows):
         words = re.findall(r"\w+", row.text.casefold())
         shingles = {tuple(words[place : place + SHINGLE]) for place in range(max(1, len(words) - SHINGLE + 1))}
-        common = Counter(other for shingle in shingles for other in holders[shingle])
-        for other, shared in sorted(common.items()):
-            alike = shared / (len(shingles) + sizes[other] - shared)
+        met = Counter(other for shingle in shingles for other in holders[shingle])
+        for other, common in sorted(met.items()):
+            alike = common / (len(shingles) + sizes[other] - common)
             twin = rows[other]
             allowed = ALIKE_IN_SET if row.set and row.set == twin.set else ALIKE
             if alike > allowed and _folded(row.text) != _folded(twin.text):

@@ -1,0 +1,107 @@
+"""Which files a run reads, and the names that their articles go by."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from stance.records import InputError
+
+FORMATS: Final = ("txt", "md", "jsonl", "csv")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def without_surrogates(text: str) -> str:
+    """Return `text` with each lone surrogate, which no file can hold, read as U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def find_inputs(inputs: Iterable[str | Path], input_format: str | None) -> list[tuple[Path | None, str]]:
+    """Expand files, folders, globs and ``-``.
+
+    Parameters
+    ----------
+    inputs
+        As the user named them.
+    input_format
+        The format of all of them, whatever their endings; None where the endings tell.
+
+    Returns
+    -------
+    list of (Path or None, str)
+        Each file once, None for stdin, and the shortest name that no other file of the list has.
+
+    Raises
+    ------
+    InputError
+        If an input does not exist, matches nothing, or its ending tells no format, or there is no such format.
+    """
+    if input_format not in (None, *FORMATS):
+        raise InputError(f"{input_format}: no such input format; use {', '.join(FORMATS)}")
+    return _with_unique_names([found for each in inputs for found in _find(str(each), input_format)])
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a file's ending tells, without ``.gz``; ``""`` for any other ending."""
+    suffixes = [suffix.lower().lstrip(".") for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == "gz":
+        suffixes.pop()
+    return suffixes[-1] if suffixes and suffixes[-1] in FORMATS else ""
+
+
+def _find(name: str, input_format: str | None) -> Iterator[tuple[Path | None, list[str]]]:
+    """Yield paths with the names that their articles may go by, the shortest first."""
+    if name == "-":
+        yield None, ["stdin"]
+        return
+    path = Path(name)
+    if path.is_dir():
+        # A link that leads nowhere is an article that somebody expects to be read, so it is not passed over.
+        there = (each for each in path.rglob("*") if each.is_file() or (each.is_symlink() and not each.exists()))
+        files = sorted(each for each in there if format_of(each) or input_format)
+        if not files:
+            raise InputError(f"{name}: holds no files ending in .{', .'.join(FORMATS)} (or these with .gz)")
+        for each in files:
+            if not any(part.startswith(".") for part in each.relative_to(path).parts):
+                yield each, _names(each, each.relative_to(path), input_format)
+        return
+    if not path.exists() and glob.has_magic(name):
+        matches = sorted(Path(each) for each in glob.glob(name, recursive=True))  # noqa: PTH207 - absolute patterns too
+        if not matches:
+            raise InputError(f"{name}: matches no file; check the pattern")
+        for each in matches:
+            if each.is_file() and (format_of(each) or input_format):
+                yield each, _names(each, Path(each.name), input_format)
+        return
+    if not path.exists():
+        raise InputError(f"{without_surrogates(name)}: no such file or folder; check the path")
+    if not (format_of(path) or input_format):
+        raise InputError(f"{name}: unknown ending; use .{', .'.join(FORMATS)} (or these with .gz), or say --format")
+    yield path, _names(path, Path(path.name), input_format)
+
+
+def _names(path: Path, inside: Path, input_format: str | None) -> list[str]:
+    names = [inside.as_posix(), path.as_posix()]
+    if (input_format or format_of(path)) in ("txt", "md"):
+        names.insert(0, _stem(inside))
+    return [without_surrogates(name) for name in names]
+
+
+def _with_unique_names(found: list[tuple[Path | None, list[str]]]) -> list[tuple[Path | None, str]]:
+    """Give each file the shortest name that no other file has; a file that is named twice is read once."""
+    once = {str(path): (path, names) for path, names in reversed(found)}
+    ordered = [once.pop(str(path)) for path, _ in found if str(path) in once]
+    counts = Counter(name for _, names in ordered for name in set(names))
+    return [(path, next((name for name in names if counts[name] == 1), names[-1])) for path, names in ordered]
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    for suffix in (".gz", *(f".{kind}" for kind in FORMATS)):
+        if name.lower().endswith(suffix) and name.lower() != suffix:
+            name = name[: -len(suffix)]
+    return path.with_name(name).as_posix()

@@ -1,0 +1,132 @@
+"""The README is run: its Python session, its commands with their output, its shell blocks in a folder made for them."""
+
+from __future__ import annotations
+
+import doctest
+import gzip
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120"}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+
+
+def console_commands() -> list[tuple[str, str]]:
+    found = []
+    for block in blocks("console"):
+        for part in block.split("$ ")[1:]:
+            command, _, output = part.partition("\n")
+            found.append((command, output.rstrip("\n")))
+    return found
+
+
+def test_opens_with_input_and_output() -> None:
+    assert README.index("```console") < README.index("## ")
+
+
+@pytest.mark.parametrize(("command", "output"), console_commands(), ids=lambda value: value[:40])
+def test_command_prints_what_the_readme_says(command: str, output: str) -> None:
+    name, *arguments = shlex.split(command)
+    assert name == "stance"
+    ran = subprocess.run(
+        [sys.executable, "-m", "stance", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        timeout=120,
+        check=True,
+    )
+    assert ran.stdout.rstrip("\n") == output
+
+
+def test_python_session() -> None:
+    sessions = blocks("python")
+    assert sessions
+    for session in sessions:
+        test = doctest.DocTestParser().get_doctest(session, {}, "README", "README.md", 0)
+        assert test.examples
+        assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(blocks("sh")) + "\n".join(re.findall(r"`[^`]*`", README))))
+    assert {"score", "test"} <= named
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_make_score() -> None:
+    if not (ROOT / ".venv" / ".ready").exists():
+        pytest.skip("make has set nothing up here; `make test` runs this")
+    ran = subprocess.run(["make", "score"], capture_output=True, text=True, cwd=ROOT, timeout=300, check=True)
+    assert "dialogue_call" in ran.stdout
+
+
+@pytest.fixture
+def newsroom(tmp_path: Path) -> Path:
+    """A folder with everything that the shell blocks name."""
+    (tmp_path / "articles").mkdir()
+    text = "Harare said the story was false. The union called for talks.\n"
+    (tmp_path / "articles" / "one.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "news.csv").write_text(f'id,body\n1,"{text}"\n', encoding="utf-8")
+    with gzip.open(tmp_path / "news.jsonl.gz", "wt", encoding="utf-8") as stream:
+        stream.write(json.dumps({"id": "1", "text": text}) + "\n")
+    sentences = [
+        {"text": "He denied it.", "labels": ["denial"], "stratum": "a"},
+        {"text": "They blamed the mayor for the flood.", "labels": ["accusation"], "stratum": "a"},
+        {"text": "Both sides should return to the talks.", "labels": ["dialogue_call"], "stratum": "b"},
+        {"text": "It rained.", "labels": [], "stratum": "b"},
+    ]
+    lines = "".join(json.dumps(each) + "\n" for each in sentences)
+    (tmp_path / "sentences.jsonl").write_text(lines, encoding="utf-8")
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
+    mine = tmp_path / "mydata"
+    (mine / "statements").mkdir(parents=True)
+    for name in (
+        "labels.toml",
+        "lexicon.toml",
+        *(f"statements/contrast-{kind}.jsonl" for kind in ("denial", "dialogue")),
+    ):
+        shutil.copy(ROOT / "data" / name, mine / name)
+    shim = tmp_path / "bin"
+    shim.mkdir()
+    python = shlex.quote(sys.executable)
+    for name, command in (("stance", f"{python} -m stance"), ("python", python)):
+        (shim / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
+        (shim / name).chmod(0o755)
+    return tmp_path
+
+
+def test_shell_blocks(newsroom: Path) -> None:
+    scripts = [block for block in blocks("sh") if "stance " in block and "git clone" not in block]
+    assert len(scripts) >= 3
+    for script in scripts:
+        ran = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", script],
+            capture_output=True,
+            text=True,
+            cwd=newsroom,
+            env={**ENVIRONMENT, "PATH": f"{newsroom / 'bin'}:{os.environ['PATH']}"},
+            timeout=300,
+            check=False,
+        )
+        assert ran.returncode == 0, f"{script}\n{ran.stderr}"
+    assert (newsroom / "statements.jsonl").exists()
+    assert (newsroom / "report" / "report.html").exists()
+    assert (newsroom / "models" / "mine" / "README.md").exists()
