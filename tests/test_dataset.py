@@ -130,7 +130,7 @@ def test_what_every_own_row_needs(tmp_path: Path, name: str) -> None:
 
 def test_other_annotated_files_keep_what_is_not_known(tmp_path: Path) -> None:
     path = tmp_path / "gold.jsonl.gz"
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"sentence": "The guild blamed the brewer.", "code": "accusation", "stratum": "x", "id": 17},
         {"sentence": "The guild met.", "code": [], "origin": {"page": 3}},
     ]

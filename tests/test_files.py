@@ -61,16 +61,6 @@ def test_a_file_that_cannot_be_written_is_an_input_error(tmp_path: Path) -> None
     assert not names(tmp_path / "folder")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="rights do not bind the superuser")
-def test_a_folder_without_rights(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(InputError, match="cannot be written"):
-            write_whole(tmp_path / "file.txt", "new")
-    finally:
-        tmp_path.chmod(0o700)
-
-
 @pytest.mark.skipif(os.name != "posix", reason="rights and pipes of POSIX")
 class TestPosix:
     def test_rights_are_those_of_any_new_file(self, tmp_path: Path) -> None:

@@ -172,7 +172,12 @@ def test_a_text_that_is_not_that_of_its_id_is_refused(tmp_path: Path, made: Path
 
 def test_other_rows_of_a_text_file_are_passed_over(tmp_path: Path, made: Path) -> None:
     before = content(made)
-    strange = [{"id": ["a"], "text": "b"}, {"id": 5}, {"text": "no id"}, {"id": statement_id(TEXTS[0]), "text": None}]
+    strange: list[dict[str, Any]] = [
+        {"id": ["a"], "text": "b"},
+        {"id": 5},
+        {"text": "no id"},
+        {"id": statement_id(TEXTS[0]), "text": None},
+    ]
     file = write_rows(tmp_path / "strange.jsonl", strange)
     extract(made, FEATURIZER, LABELS, text_files=[file, tmp_path / "texts.jsonl.gz", file])
     assert content(made) == before

@@ -185,8 +185,10 @@ def _read_jsonl(lines: Iterator[Line], place: str, name: str, columns: Columns) 
 def _read_csv(lines: Iterator[Line], place: str, name: str, columns: Columns) -> Iterator[Record]:
     header: list[str] | None = None
     names: dict[str, str | None] = {}
+    rejected = False
     for line, row in _rows(lines, place):
         if isinstance(row, Reject):
+            rejected = True
             yield row
         elif header is None:
             header = [without_surrogates(cell.strip()) for cell in row]
@@ -208,7 +210,7 @@ def _read_csv(lines: Iterator[Line], place: str, name: str, columns: Columns) ->
             else:
                 cells = (_GUARDED.sub("", cell, count=1) if cell.startswith("'") else cell for cell in row)
                 yield _from_record(dict(zip(header, cells, strict=True)), names, place, name, line, raw)
-    if header is None:
+    if header is None and not rejected:
         yield Reject(place, 0, "empty: a CSV file begins with a line of column names")
 
 
@@ -261,10 +263,10 @@ def _lines(stream: IO[bytes], place: str, head: bytes) -> Iterator[Line]:
             line, newline, head = head.partition(b"\n")
             line += newline or stream.readline(LARGEST_LINE + 1)
             if len(line) > LARGEST_LINE and not line.endswith(b"\n"):
-                head = line[: 4 * SHOWN_RAW]
+                shown = _raw(line)
                 while line and not line.endswith(b"\n"):
                     line = stream.readline(LARGEST_LINE + 1)
-                yield number, Reject(place, number, f"longer than {LARGEST_LINE >> 20} MiB", _raw(head))
+                yield number, Reject(place, number, f"longer than {LARGEST_LINE >> 20} MiB", shown)
                 continue
         except (OSError, EOFError, zlib.error) as error:
             yield number, Reject(place, number, f"damaged from here on: {error}")

@@ -10,7 +10,7 @@ from typing import Final
 DOTS: Final = "•‣◦▪▫■□●○⁃⁌⁍◆◇★☆➤➢➣▶▸►"
 
 # sentencex looks every boundary up in a list of all brackets of the text, so its time grows with the square of it.
-_CHUNK: Final = 20_000
+_CHUNK: Final = 8_000
 _INLINE_BULLET: Final = re.compile(rf"(?<=\s)[{DOTS}](?=\s)")
 _OPENING, _CLOSING, _NEUTRAL = "“‘„‚‟‛(" + DOTS, "”’)", "\"'«»‹›`《》「」"
 _MARKS: Final = frozenset(_OPENING + _CLOSING + _NEUTRAL)
