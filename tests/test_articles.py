@@ -353,6 +353,13 @@ def test_a_csv_field_over_our_limit_is_one_reject(write: Write, monkeypatch: pyt
     ]
 
 
+@pytest.mark.parametrize("header", [b'"text,id\n', b'"text" x,id\n'])
+def test_a_csv_whose_header_cannot_be_read_is_bad_usage(write: Write, header: bytes) -> None:
+    items = read_articles([write("ok.txt", b"A"), write("a.csv", header + b"text,1\n")])
+    with pytest.raises(InputError, match=r"a\.csv: its first line"):
+        next(items)
+
+
 def test_a_csv_without_a_header_line_is_a_reject(write: Write) -> None:
     assert rejected(write("a.csv", b"")).line == 0
     assert read(write("b.csv", b"text\n")) == []

@@ -79,11 +79,11 @@ class TestPlatt:
         assert np.isfinite([slope, offset]).all()
 
     def test_scores_that_say_the_opposite_are_flattened(self) -> None:
-        # The centre lies far from 0, so an offset that fitted another slope would give all or nothing.
+        # The centre lies far from 0, so an offset of another slope would give all or nothing.
         scores, truth = drawn(5_000)
         slope, offset = platt(-scores - 50.0, truth, np.ones(len(scores)))
         assert slope == pytest.approx(1e-6)
-        assert sigmoid(slope * (-scores - 50.0) + offset).mean() == pytest.approx(truth.mean(), abs=0.1)
+        assert sigmoid(slope * (-scores - 50.0) + offset).mean() == pytest.approx(truth.mean(), rel=0.01)
 
 
 class TestNaturalWeights:

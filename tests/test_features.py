@@ -205,6 +205,24 @@ def test_the_fingerprint_tells_lexicons_and_settings_apart() -> None:
     assert Featurizer(FEATURIZER.lexicon).fingerprint == FEATURIZER.fingerprint
 
 
+@pytest.mark.parametrize(
+    ("gap", "distance"),
+    [(1, "near"), (3, "near"), (4, "middle"), (8, "middle"), (9, "far"), (64, "far"), (65, None)],
+)
+def test_distances_of_pairs(gap: int, distance: str | None) -> None:
+    found = names("they deny " + "x " * (gap - 1) + "claim")
+    assert {name.split()[-1] for name in found if name.startswith("pair: @deny @claim")} - {"outside"} == (
+        {distance} if distance else set()
+    )
+    assert ("pair: @deny @claim outside outside" in found) is (distance in {"near", "middle"})
+
+
+@pytest.mark.parametrize(("between", "reached"), [(0, True), (5, True), (6, False)])
+def test_how_far_a_class_reaches(between: int, reached: bool) -> None:
+    assert ("reach: @deny _ speec" in names("they deny " + "x " * between + "speeches now")) is reached
+    assert ("reach: speec _ @deny" in names("the speeches " + "x " * between + "deny it")) is reached
+
+
 def test_a_lexicon_without_the_special_classes() -> None:
     featurizer = Featurizer(Lexicon.from_classes({"deny": ["denied"]}))
     found = names("The man has not denied it.", featurizer)

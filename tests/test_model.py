@@ -223,6 +223,14 @@ def test_a_text_without_features_gets_the_intercepts() -> None:
     assert scores.tolist() == MADE.intercepts.tolist()
 
 
+@pytest.mark.parametrize("text", ["...", "Moscow", "Moscow denied it, they say."])
+def test_scores_are_scaled_by_the_root_of_the_number_of_features(text: str) -> None:
+    buckets = MADE.featurizer.indices(text)
+    assert (len(buckets) == 1) is (text == "..."), "one feature is the least that a visible text has"
+    expected = MADE.weights[buckets].astype(float).sum(axis=0) / math.sqrt(len(buckets)) + MADE.intercepts
+    np.testing.assert_allclose(MADE.scores([text])[0], expected, rtol=1e-12)
+
+
 def test_a_model_is_named_after_its_weights(default_model: Model) -> None:
     assert default_model.id == default_model.about["weights_sha256"][:12]
     assert MADE.id == "unsaved"

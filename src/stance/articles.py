@@ -11,6 +11,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -100,7 +101,8 @@ def read_articles(
     found = find_inputs(inputs, input_format)
     for path, _ in found:
         if path is not None and path.is_file() and (input_format or format_of(path)) == "csv":
-            next(_open_and_read(path, "", "csv", columns), None)
+            # The second item may be what shows that the first, a reject, was the header.
+            deque(islice(_open_and_read(path, "", "csv", columns), 2), maxlen=0)
     for path, name in found:
         if path is None:
             yield from _read(sys.stdin.buffer, "stdin", "stdin", input_format or "", columns)
@@ -190,6 +192,8 @@ def _read_csv(lines: Iterator[Line], place: str, name: str, columns: Columns) ->
         if isinstance(row, Reject):
             rejected = True
             yield row
+        elif header is None and rejected:
+            raise InputError(f"{place}: its first line cannot be read as column names; mend that line")
         elif header is None:
             header = [without_surrogates(cell.strip()) for cell in row]
             names = {each.name: _choose(each.name, columns, header) for each in fields(Columns)}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+FLATTEST: Final = 1e-6
 _KNOTS = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
 
 
@@ -81,9 +84,12 @@ def platt(scores: Floats, truth: Bools, weights: Floats) -> tuple[float, float]:
         return value, np.array([errors @ standard, errors.sum()])
 
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS", options={"gtol": 1e-9}).x
-    # Where scores say the opposite of the labels, the sigmoid is all but flat; the offset has to fit that slope.
-    steepness = max(float(found[0]), 1e-6 * spread)
-    return steepness / spread, float(found[1]) - steepness * centre / spread
+    slope = float(found[0]) / spread
+    if slope < FLATTEST:
+        # Scores that say the opposite of the labels are worth nothing; every row gets the share of positives.
+        share = float(np.average(targets, weights=weights))
+        return FLATTEST, float(np.log(share / (1.0 - share))) - FLATTEST * centre
+    return slope, float(found[1]) - float(found[0]) * centre / spread
 
 
 def temperature(scores: Floats, truth: NDArray[np.intp], weights: Floats) -> float:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stance.features import Featurizer
+from stance.features import FAMILIES, Featurizer
 from stance.files import whole_file, write_whole
 from stance.labels import LabelSet
 from stance.neighbours import near_duplicates
@@ -24,6 +24,8 @@ from stance.records import DataError
 from stance.rows import checked_labels, checked_string, read_jsonl, statement_id
 
 MIN_ROWS: Final = 5
+# Runs of two and three words are what a sentence can be laid together from again, so they have to be commoner still.
+MIN_ROWS_OF_NGRAMS: Final = 15
 LABELS_NAME: Final = "labels.jsonl"
 MATRIX_NAME: Final = "features.npz"
 LARGEST_ARRAY: Final = 2 << 30
@@ -35,6 +37,7 @@ _ARRAYS: Final = {
     "near": np.int32,
     "fingerprint": np.uint8,
 }
+_WORDS: Final = FAMILIES.index("word")
 _SHOWN_IDS: Final = 20
 # What reading a damaged archive can raise; RuntimeError stands for encryption and unknown compression.
 _DAMAGE: Final = (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError, RuntimeError)
@@ -273,11 +276,12 @@ def make_matrix(
 ) -> tuple[FeatureMatrix, int, int]:
     """Return the matrix of texts, how many features it keeps, and how many there were.
 
-    A feature is kept only where its string, counted before hashing, occurs in at least `MIN_ROWS` rows: what is rare
-    would allow sentences to be put together again.
+    A feature is kept only where its string, counted before hashing, occurs in at least `MIN_ROWS` rows, and an n-gram
+    of words in `MIN_ROWS_OF_NGRAMS`: what is rare would allow sentences to be put together again.
     """
     numbers: dict[tuple[int, tuple[str, ...]], int] = {}
     buckets: list[int] = []
+    needed: list[int] = []
     found: list[NDArray[np.int32]] = []
     for done, text in enumerate(texts, 1):
         row: set[int] = set()
@@ -285,12 +289,13 @@ def make_matrix(
             number = numbers.setdefault((family, parts), len(buckets))
             if number == len(buckets):
                 buckets.append(featurizer.bucket(family, parts))
+                needed.append(MIN_ROWS_OF_NGRAMS if family == _WORDS and len(parts) > 1 else MIN_ROWS)
             row.add(number)
         found.append(np.fromiter(row, dtype=np.int32, count=len(row)))
         if progress and (done % 500 == 0 or done == len(texts)):
             progress(done, len(texts))
     bucket_of = np.array(buckets, dtype=np.int32)
-    frequent = np.bincount(np.concatenate(found), minlength=len(buckets)) >= MIN_ROWS
+    frequent = np.bincount(np.concatenate(found), minlength=len(buckets)) >= np.array(needed)
     full = [np.unique(bucket_of[row]) for row in found]
     kept = [np.unique(bucket_of[row[frequent[row]]]) for row in found]
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in kept])]).astype(np.int64)
