@@ -13,26 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stance import standoff
+from stance import matrix as matrix_room
 from stance.dataset import is_held_apart
 from stance.features import FAMILIES, FeatureSettings, Featurizer
 from stance.labels import Label, LabelSet
 from stance.lexicon import Lexicon
+from stance.matrix import MIN_ROWS, MIN_ROWS_OF_NGRAMS, FeatureMatrix, make_matrix, read_matrix, write_matrix
 from stance.neighbours import jaccard
 from stance.records import DataError, InputError
 from stance.rows import statement_id
-from stance.standoff import (
-    MIN_ROWS,
-    FeatureMatrix,
-    StandoffRow,
-    extract,
-    joined_groups,
-    make_matrix,
-    read_matrix,
-    read_rows,
-    read_standoff,
-    write_matrix,
-)
+from stance.standoff import StandoffRow, extract, joined_groups, read_rows, read_standoff
 
 LABELS = LabelSet((Label("denial"), Label("accusation")))
 FEATURIZER = Featurizer(Lexicon.from_classes({"deny": ["denied", "denies"], "claim": ["report"]}))
@@ -350,12 +340,29 @@ def test_the_matrix_holds_what_is_frequent_and_nothing_else(drawn: list[list[str
     texts = [" ".join(words) for words in drawn]
     matrix, kept, met = make_matrix(texts, FEATURIZER)
     strings = [{(family, parts) for family, parts, _, _ in FEATURIZER.features(FEATURIZER.tokens(t))} for t in texts]
-    frequent = {each for row in strings for each in row if sum(each in other for other in strings) >= MIN_ROWS}
+    word = FAMILIES.index("word")
+    frequent = {
+        each
+        for row in strings
+        for each in row
+        if sum(each in other for other in strings)
+        >= (MIN_ROWS_OF_NGRAMS if each[0] == word and len(each[1]) > 1 else MIN_ROWS)
+    }
     assert (kept, met) == (len(frequent), len(set().union(*strings)))
     for number, features in enumerate(strings):
         found = matrix.indices[matrix.indptr[number] : matrix.indptr[number + 1]].tolist()
         assert found == sorted({FEATURIZER.bucket(*each) for each in features & frequent})
         assert matrix.counts[number] == len(FEATURIZER.indices(texts[number]))
+
+
+def test_ngrams_of_words_have_to_be_commoner() -> None:
+    word, skip = FAMILIES.index("word"), FAMILIES.index("skip")
+    pair = FEATURIZER.bucket(word, ("heron", "nest"))
+    for rows, kept in ((MIN_ROWS_OF_NGRAMS - 1, False), (MIN_ROWS_OF_NGRAMS, True)):
+        indices = make_matrix(["the heron nest fell"] * rows, FEATURIZER)[0].indices
+        assert (pair in indices) == kept
+        assert FEATURIZER.bucket(word, ("heron",)) in indices
+        assert FEATURIZER.bucket(skip, ("heron", "_", "fell")) in indices
 
 
 def test_rows_are_counted_before_hashing() -> None:
@@ -508,7 +515,7 @@ def test_entries_too_many_too_few_or_too_large_are_refused(tmp_path: Path, monke
         with pytest.raises(DataError, match="does not hold the arrays"):
             read_matrix(write_archive(path, entries))
     write_archive(path, arrays())
-    monkeypatch.setattr(standoff, "LARGEST_ARRAY", 150)
+    monkeypatch.setattr(matrix_room, "LARGEST_ARRAY", 150)
     with pytest.raises(DataError, match="in a fair size"):
         read_matrix(path)
 

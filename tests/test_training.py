@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
 import json
 import os
 import shutil
@@ -17,7 +16,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score
 
 import stance
 from stance.dataset import Dataset, OwnStatement, is_held_apart, load_dataset
@@ -29,7 +27,7 @@ from stance.records import DataError
 from stance.rows import statement_id
 from stance.settings import Settings
 from stance.standoff import extract, read_standoff
-from stance.training import assemble, fold_numbers, run_fits, scaled, scores_out_of_fold, search, train, used_columns
+from stance.training import assemble, fold_numbers, scaled, train, used_columns
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 QUICK: Final = Settings(folds=2)
@@ -391,26 +389,3 @@ class TestFigures:
         train(made_dataset(PRAISE, exclusive=False), QUICK, hold_apart=False, progress=lambda *done: seen.append(done))
         # Two labels, each fitted once on everything and once for each fold.
         assert seen == [(number, 6) for number in range(1, 7)]
-
-
-def mean_precision(dataset: Dataset, settings: Settings) -> float:
-    featurizer = Featurizer(dataset.lexicon)
-    rows = assemble(dataset, featurizer)
-    rows = rows[~rows.held_apart]
-    folds = fold_numbers(rows.groups, settings.folds)
-    design = scaled(rows, used_columns(rows, settings), featurizer.settings, settings)
-    jobs = [(fold, settings) for fold in range(settings.folds)]
-    scores = scores_out_of_fold(design, folds, run_fits(dataset, design, rows, folds, jobs, None))
-    return float(np.mean([average_precision_score(rows.truth[:, k], scores[:, k]) for k in range(scores.shape[1])]))
-
-
-def test_search_finds_settings_that_are_at_least_as_good(small_dataset: Dataset) -> None:
-    tiny = dataclasses.replace(small_dataset, own=small_dataset.own[::3])
-    start = Settings(folds=2, regularisation=0.05, own_weight=1.0)
-    seen: list[tuple[int, int]] = []
-    found = search(tiny, start, progress=lambda *done: seen.append(done))
-    assert found != start
-    assert found.folds == start.folds
-    assert mean_precision(tiny, found) > mean_precision(tiny, start)
-    assert seen[-1][0] == seen[-1][1] == len(seen)
-    assert all(later[0] == earlier[0] + 1 for earlier, later in itertools.pairwise(seen))

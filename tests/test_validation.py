@@ -16,9 +16,10 @@ from stance.dataset import is_held_apart
 from stance.features import Featurizer
 from stance.labels import read_labels
 from stance.lexicon import read_lexicon
+from stance.matrix import read_matrix, write_matrix
 from stance.records import DataError
 from stance.rows import statement_id
-from stance.standoff import extract, read_matrix, write_matrix
+from stance.standoff import extract
 from stance.validation import Problem, validate
 
 ROOT = Path(__file__).resolve().parent.parent

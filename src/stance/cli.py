@@ -232,11 +232,11 @@ def score(
 def train(folder: Path, output: Path, settings_path: Path | None, own_only: bool, search: bool) -> None:
     """Train a model from annotated statements with the stored settings."""
     import stance
-    from stance import training
     from stance.card import model_card
     from stance.dataset import load_dataset
     from stance.evaluation import evaluate, format_table
     from stance.files import write_whole
+    from stance.search import search as search_settings
     from stance.settings import read_settings
     from stance.store import save
     from stance.trials import held_apart_trial
@@ -246,11 +246,11 @@ def train(folder: Path, output: Path, settings_path: Path | None, own_only: bool
     settings = read_settings(settings_path)
     if search:
         with _progress("trials") as report:
-            settings = training.search(dataset, settings, progress=report)
+            settings = search_settings(dataset, settings, progress=report)
         write_whole(settings_path, json.dumps(settings.to_json(), indent=1) + "\n")
         click.echo(f"settings stored in {settings_path}", err=True)
     with _progress("fits") as report:
-        model = save(training.train(dataset, settings, progress=report), output)
+        model = save(stance.train(dataset, settings, progress=report), output)
     trial = held_apart_trial(model, dataset, str(model.about["data_sha256"]))
     measured = evaluate(trial.scored, signature=trial.signature(model, 0, stance.__version__))
     write_whole(output / "README.md", model_card(model, measured))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -106,7 +106,7 @@ def train(
     featurizer = Featurizer(dataset.lexicon)
     rows = assemble(dataset, featurizer)
     learned = rows[~rows.held_apart] if hold_apart else rows
-    folds = _checked_folds(dataset, learned, settings)
+    folds = checked_folds(dataset, learned, settings)
     columns = used_columns(learned, settings)
     design = scaled(learned, columns, featurizer.settings, settings)
     jobs = [(None, settings)] + [(fold, settings) for fold in range(settings.folds)]
@@ -311,7 +311,7 @@ def _binary(indices: NDArray[Any], indptr: NDArray[Any], buckets: int) -> sparse
     return sparse.csr_matrix((np.ones(len(indices)), indices, indptr), shape=(len(indptr) - 1, buckets))
 
 
-def _checked_folds(dataset: Dataset, rows: Rows, settings: Settings) -> Integers:
+def checked_folds(dataset: Dataset, rows: Rows, settings: Settings) -> Integers:
     """Return the fold of each row, or say why there is too little to learn from."""
     names = dataset.labels.names
     unknown = sorted(set(settings.regularisation_by_label) - set(names))
@@ -341,60 +341,3 @@ def _checked_folds(dataset: Dataset, rows: Rows, settings: Settings) -> Integers
                 f"label {lacking!r}: without fold {fold}, all rows carry it or none does; annotate it in more groups"
             )
     return folds
-
-
-def search(dataset: Dataset, settings: Settings, *, progress: Progress | None = None) -> Settings:
-    """Look for better settings by grouped cross-validation on the stand-off rows, one family of settings at a time.
-
-    The measure is the mean average precision over the labels, out of fold. A change is kept where it is higher.
-
-    Parameters
-    ----------
-    dataset
-        As for `train`; the held-apart rows take no part.
-    settings
-        Where the search begins.
-    progress
-        Called with the number of trials done and to be done.
-
-    Returns
-    -------
-    Settings
-        The best found.
-    """
-    from sklearn.metrics import average_precision_score
-
-    featurizer = Featurizer(dataset.lexicon)
-    rows = assemble(dataset, featurizer)
-    learned = rows[~rows.held_apart]
-    folds = _checked_folds(dataset, learned, settings)
-    judged = ~learned.own if (~learned.own).any() else np.ones(len(folds), dtype=bool)
-    names = dataset.labels.names
-
-    def precisions(trial: Settings) -> Floats:
-        columns = used_columns(learned, trial)
-        design = scaled(learned, columns, featurizer.settings, trial)
-        fits = run_fits(dataset, design, learned, folds, [(fold, trial) for fold in range(trial.folds)], None)
-        scores = scores_out_of_fold(design, folds, fits)[judged]
-        return np.array([average_precision_score(learned.truth[judged, k], scores[:, k]) for k in range(len(names))])
-
-    ladder: list[dict[str, Any]] = [
-        *({"own_weight": factor * settings.own_weight} for factor in (0.5, 2.0)),
-        *(
-            {"family_scale": {family: factor * settings.family_scale.get(family, 1.0)}}
-            for family in FAMILIES
-            for factor in (0.7, 1.4)
-        ),
-        *({"regularisation": factor * settings.regularisation} for factor in (0.5, 2.0)),
-    ]
-    best, found = settings, precisions(settings)
-    for number, change in enumerate(ladder, 1):
-        scale = change.get("family_scale")
-        changed = {"family_scale": {**best.family_scale, **scale}} if isinstance(scale, dict) else change
-        trial = replace(best, **changed)
-        reached = precisions(trial)
-        if reached.mean() > found.mean():
-            best, found = trial, reached
-        if progress:
-            progress(number, len(ladder))
-    return best

@@ -18,18 +18,11 @@ from stance.dataset import OwnStatement, is_held_apart, own_statement
 from stance.features import Featurizer
 from stance.labels import LabelSet, read_labels
 from stance.lexicon import FORMS, Lexicon, entry_forms, read_lexicon
+from stance.matrix import MATRIX_NAME, FeatureMatrix, read_matrix
 from stance.neighbours import near_duplicates
 from stance.records import DataError
 from stance.rows import json_object, read_lines, statement_id
-from stance.standoff import (
-    LABELS_NAME,
-    MATRIX_NAME,
-    FeatureMatrix,
-    StandoffRow,
-    joined_groups,
-    read_matrix,
-    standoff_row,
-)
+from stance.standoff import LABELS_NAME, StandoffRow, joined_groups, standoff_row
 
 SHINGLE: Final = 3
 ALIKE: Final = 0.8
