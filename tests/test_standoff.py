@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stance import matrix as matrix_room
+from stance import standoff
 from stance.dataset import is_held_apart
 from stance.features import FAMILIES, FeatureSettings, Featurizer
 from stance.labels import Label, LabelSet
