@@ -51,8 +51,11 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."
 )
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Find denials, accusations and calls for dialogue in news text."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
 
 
 def model_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -72,9 +75,9 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
 def predict(texts: tuple[str, ...], folder: Path | None, thresholds: tuple[str, ...], as_json: bool) -> None:
     """Label statements: each TEXT is one; without TEXT, or with -, each line of stdin."""
     model = _load(folder, thresholds)
-    numbers = False
+    found = False
     for text in _statements(texts):
-        numbers = True
+        found = True
         made = model.predict(text)
         if as_json:
             document = {
@@ -84,7 +87,7 @@ def predict(texts: tuple[str, ...], folder: Path | None, thresholds: tuple[str, 
         else:
             chances = "  ".join(f"{name} {chance:.3f}" for name, chance in made.probabilities.items())
             click.echo(f"{', '.join(made.labels) or 'none':<24}  {chances}  {_shown(made.text, 70)}")
-    if not numbers:
+    if not found:
         raise InputError("no statement: stdin is empty; pass a TEXT or pipe one statement a line")
 
 
@@ -188,7 +191,8 @@ def score(
         elif output is not None or as_json:
             writer = stack.enter_context(RowWriter(sys.stdout.buffer, columns_of(model)))
         refused: list[bytes] = []
-        report = stack.enter_context(_progress("articles"))
+        # A bar would run through rows that go to the same screen.
+        report = stack.enter_context(_progress("articles", wanted=to_file or not sys.stdout.isatty()))
 
         def on_article(article: Article, rows: list[Row]) -> None:
             wanted = [row for row in rows if row["labels"]] if only_labelled else rows
@@ -487,9 +491,9 @@ def _print_article(article: Any, rows: list[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
+def _progress(unit: str, *, wanted: bool = True) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on stderr where that is a terminal; with a total of 0, a count."""
-    if not sys.stderr.isatty():
+    if not wanted or not sys.stderr.isatty():
         yield lambda done, total: None  # noqa: ARG005
         return
     from rich.console import Console
