@@ -29,7 +29,7 @@ DEFAULT_COLUMNS: Final = {
     "source": ("source", "outlet", "publisher"),
 }
 # Our own CSV writer puts a quote mark before cells that a spreadsheet would take for a formula.
-_GUARDED: Final = re.compile("'(?=[=+\\-@\t\r\0])")
+_GUARDED: Final = re.compile("'(?='*[=+\\-@\t\r\0])")
 _FRONT_MATTER: Final = re.compile(r"---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 # Prose between two rules is no front matter; taking it for such would lose it.
 _FRONT_LINE: Final = re.compile(r"[\w.-]+[ \t]*:(?:[ \t].*)?|[ \t#-].*|")

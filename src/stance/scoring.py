@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,13 +14,15 @@ from typing import IO, Any, Final
 
 from stance.articles import Reject
 from stance.files import whole_file
+from stance.inputs import without_surrogates
 from stance.model import Model
 from stance.records import Article, InputError
 from stance.sentences import article_date, split_statements
 
 Row = dict[str, Any]
 # A spreadsheet takes a cell that begins like this for a formula; the quote mark makes it text again.
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\0")
+# Quote marks before it count in, so that our own reader can take exactly one of them off again.
+_FORMULA: Final = re.compile("'*[=+\\-@\t\r\0]")
 LABEL_SEPARATOR: Final = "|"
 
 
@@ -56,7 +59,7 @@ def analyze(text: str, model: Model) -> Article:
     """
     if not isinstance(text, str):
         raise InputError(f"an article is a string, not {type(text).__name__}; pass its text")
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = without_surrogates(text)
     if not text.strip():
         raise InputError("the article is blank; pass its text")
     return analyze_article(Article(text, date=article_date(text)), model)
@@ -202,4 +205,4 @@ class RowWriter:
 def _cell(value: Any) -> Any:
     if isinstance(value, list):
         value = LABEL_SEPARATOR.join(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
