@@ -9,20 +9,13 @@ from stance.model import Model
 if TYPE_CHECKING:
     from stance.evaluation import Evaluation
 
-_PROVENANCE = """\
-The stand-off rows are sentences of real news and public speech that language models read one by one under the
-codebook; one reading, with a blind second reading of 450 rows (Cohen's kappa 0.90 for denial, 0.93 for accusation,
-0.98 for dialogue call). The own rows are invented sentences, written and labelled by language models. No person
-adjudicated."""
-
-_USE = """\
-For finding statements in English news that deny, accuse or call for dialogue, so that a person can read them. A label
-says that the sentence reports such an act; it says nothing about whether the claim is true or who is right.
-Not for decisions about people without a reader, and not for other languages. Sarcasm, indirect accusation and
-readiness for talks that is only hinted at are often missed; `stance explain` shows what a label rests on."""
+_CAUTION = """\
+For finding such statements, so that a person can read them. A label says that the text reports an act of speaking; it
+says nothing about whether a claim is true or who is right. Not for decisions about people without a reader, and not for
+other languages or kinds of text than it learned from. `stance explain` shows what a label rests on."""
 
 
-def model_card(model: Model, held_apart: Evaluation | None) -> str:
+def model_card(model: Model, held_apart: Evaluation | None, provenance: str = "") -> str:
     """Return the card as Markdown.
 
     Parameters
@@ -31,6 +24,8 @@ def model_card(model: Model, held_apart: Evaluation | None) -> str:
         A saved model.
     held_apart
         Its evaluation on the rows that it did not learn from; None leaves that section out.
+    provenance
+        How the labels came about, as the data folder says it.
     """
     about = model.about
     rows, figures = about["rows"], about["figures"]
@@ -41,14 +36,17 @@ def model_card(model: Model, held_apart: Evaluation | None) -> str:
         "",
         "## Use",
         "",
-        _USE,
+        f"Gives each statement {'exactly one' if model.labels.exclusive else 'any'} of these labels:",
+        "",
+        *(f"- `{label.name}`: {label.definition or label.title or label.name}" for label in model.labels.labels),
+        "",
+        _CAUTION,
         "",
         "## What it learned from",
         "",
         f"{rows['standoff']:,} stand-off rows and {rows['own']:,} own rows; {rows['held_apart']:,} are held apart.",
         f"{about['features']:,} features.",
-        "",
-        _PROVENANCE,
+        *(("", provenance.strip()) if provenance.strip() else ()),
         "",
         "## Calibration and thresholds",
         "",

@@ -257,7 +257,9 @@ def train(folder: Path, output: Path, settings_path: Path | None, own_only: bool
         model = save(stance.train(dataset, settings, progress=report), output)
     trial = held_apart_trial(model, dataset, str(model.about["data_sha256"]))
     measured = evaluate(trial.scored, signature=trial.signature(model, 0, stance.__version__))
-    write_whole(output / "README.md", model_card(model, measured))
+    origin = folder / "PROVENANCE.md"
+    provenance = origin.read_text(encoding="utf-8") if origin.exists() else ""
+    write_whole(output / "README.md", model_card(model, measured, provenance))
     click.echo(format_table(measured))
     click.echo(f"model {model.id} written to {output}", err=True)
 
