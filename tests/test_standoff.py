@@ -401,10 +401,17 @@ def test_progress_ends_with_the_last_row() -> None:
 # The matrix file.
 
 
-def npy(array: Any, *, pickled: bool = False) -> bytes:
+def npy(array: Any) -> bytes:
     stream = io.BytesIO()
-    np.lib.format.write_array(stream, np.asarray(array), allow_pickle=pickled)
+    np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
     return stream.getvalue()
+
+
+def trap_npy(sprung: Path) -> bytes:
+    """Return an array file of objects which makes the file `sprung` when somebody unpickles it."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|O", "fortran_order": False, "shape": (3,)})
+    return stream.getvalue() + f"cpathlib\nPath.touch\n(cpathlib\nPath\n(S'{sprung}'\ntRtR.".encode()
 
 
 def arrays(**changed: Any) -> dict[str, bytes]:
@@ -474,20 +481,8 @@ def test_arrays_that_make_no_matrix_are_refused(tmp_path: Path, changed: dict[st
         read_matrix(path)
 
 
-class Trap:
-    """Unpickling it would leave a file behind."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.path,))
-
-
 def test_objects_are_refused_unopened(tmp_path: Path) -> None:
-    trap = np.empty(3, dtype=object)
-    trap[0] = Trap(tmp_path / "sprung")
-    changed = npy(trap, pickled=True)
+    changed = trap_npy(tmp_path / "sprung")
     with pytest.raises(DataError, match="not a plain row of integers"):
         read_matrix(write_archive(tmp_path / "features.npz", arrays(near=changed)))
     assert not (tmp_path / "sprung").exists()
