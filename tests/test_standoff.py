@@ -408,7 +408,7 @@ def npy(array: Any) -> bytes:
 
 
 def trap_npy(sprung: Path) -> bytes:
-    """Return an array file of objects which makes the file `sprung` when somebody unpickles it."""
+    """Return an array file of objects which makes the folder `sprung` when somebody unpickles it."""
     stream = io.BytesIO()
     np.lib.format.write_array_header_1_0(stream, {"descr": "|O", "fortran_order": False, "shape": (3,)})
     return stream.getvalue() + f"cos\nmkdir\n(S'{sprung}'\ntR.".encode()
