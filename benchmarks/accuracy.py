@@ -22,7 +22,6 @@ from stance.evaluation import Scored, evaluate, format_table, paired_bootstrap
 from stance.features import Featurizer
 from stance.model import calibrated
 from stance.rows import read_jsonl
-from stance.settings import read_settings
 from stance.trials import file_trial
 
 
@@ -57,7 +56,7 @@ def tfidf(dataset: stance.Dataset, texts: dict[str, str], tried: list[str], fram
     """Train the peer on the training rows of `dataset` and try it on the texts of `frame`."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    settings = read_settings(Path("data/settings.json"))
+    settings = dataset.settings
     rows = training.assemble(dataset, Featurizer(dataset.lexicon))
     used = ~rows.held_apart
     learned = rows[used]

@@ -38,7 +38,7 @@ BEHIND: Final = {
     "rows": "labels records",
     "matrix": "features files neighbours records",
     "standoff": "features files labels matrix records rows",
-    "dataset": "features labels lexicon records resources rows standoff",
+    "dataset": "labels lexicon records rows settings standoff",
     "validation": "dataset features labels lexicon matrix neighbours records rows standoff",
     "measures": "records",
     "calibration": "records",
@@ -53,7 +53,8 @@ BEHIND: Final = {
 }
 SURFACE: Final = {
     "__init__": " ".join([*INFERENCE, *BEHIND]),
-    "cli": " ".join([*INFERENCE, *BEHIND, "__init__"]),
+    "display": "model records",
+    "cli": " ".join([*INFERENCE, *BEHIND, "__init__", "display"]),
     "__main__": "cli",
 }
 ALLOWED: Final = {room: frozenset(names.split()) for room, names in (INFERENCE | BEHIND | SURFACE).items()}

@@ -30,9 +30,10 @@ def test_there_and_back(tmp_path: Path) -> None:
     assert settings.strength("accusation") == 2
 
 
-def test_defaults_where_there_is_no_file_or_field(tmp_path: Path) -> None:
+def test_defaults_where_there_is_no_field(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
-    assert read_settings(path) == Settings()
+    with pytest.raises(DataError, match="cannot be read"):
+        read_settings(path)
     path.write_text('{"folds": 7}')
     assert read_settings(path) == Settings(folds=7)
 

@@ -67,13 +67,22 @@ class Reject:
     reason: str
     raw: str = ""
 
+    @property
+    def place(self) -> str:
+        """File and, where there is one, line."""
+        return f"{self.source}:{self.line}" if self.line else self.source
+
 
 Record = Article | Reject
 Line = tuple[int, bytes | Reject]
 
 
 def read_articles(
-    inputs: Iterable[str | Path], *, columns: Columns | None = None, input_format: str | None = None
+    inputs: Iterable[str | Path],
+    *,
+    columns: Columns | None = None,
+    input_format: str | None = None,
+    leave_out: Iterable[Path] = (),
 ) -> Iterator[Record]:
     """Read articles one at a time.
 
@@ -85,6 +94,8 @@ def read_articles(
         Columns or fields of csv and jsonl.
     input_format
         ``txt``, ``md``, ``jsonl`` or ``csv``, whatever the ending says.
+    leave_out
+        Files that folders and globs pass over: what the run itself writes.
 
     Yields
     ------
@@ -98,7 +109,7 @@ def read_articles(
     """
     columns = columns or Columns()
     # All names and headers are checked before the first article, so that a slip of the pen does not end a run half way.
-    found = find_inputs(inputs, input_format)
+    found = find_inputs(inputs, input_format, leave_out=leave_out)
     for path, _ in found:
         if path is not None and path.is_file() and (input_format or format_of(path)) == "csv":
             # The second item may be what shows that the first, a reject, was the header.
@@ -187,7 +198,7 @@ def _read_jsonl(lines: Iterator[Line], place: str, name: str, columns: Columns) 
 def _read_csv(lines: Iterator[Line], place: str, name: str, columns: Columns) -> Iterator[Record]:
     header: list[str] | None = None
     names: dict[str, str | None] = {}
-    rejected = False
+    guarded = rejected = False
     for line, row in _rows(lines, place):
         if isinstance(row, Reject):
             rejected = True
@@ -197,6 +208,9 @@ def _read_csv(lines: Iterator[Line], place: str, name: str, columns: Columns) ->
         elif header is None:
             header = [without_surrogates(cell.strip()) for cell in row]
             names = {each.name: _choose(each.name, columns, header) for each in fields(Columns)}
+            guarded = "statement_no" in header
+            if len(header) == 1 and re.search("[;\t]", header[0]):
+                raise InputError(f"{place}: its columns are not separated by commas; save it with commas")
             for wanted in names.values():
                 if wanted is not None and wanted not in header:
                     raise InputError(f"{place}: has no column {wanted!r}; it has {', '.join(header)}")
@@ -212,7 +226,8 @@ def _read_csv(lines: Iterator[Line], place: str, name: str, columns: Columns) ->
             elif without_surrogates(joined := "".join(row)) != joined:
                 yield Reject(place, line, "not valid UTF-8", raw)
             else:
-                cells = (_GUARDED.sub("", cell, count=1) if cell.startswith("'") else cell for cell in row)
+                # Only in our own files is the quote mark ours; elsewhere it belongs to the text.
+                cells = [_GUARDED.sub("", c, count=1) if guarded and c.startswith("'") else c for c in row]
                 yield _from_record(dict(zip(header, cells, strict=True)), names, place, name, line, raw)
     if header is None and not rejected:
         yield Reject(place, 0, "empty: a CSV file begins with a line of column names")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from stance.display import counted, print_article, print_explanation, print_prediction, progress, shown
+from stance.inputs import without_surrogates
 from stance.records import InputError, StanceError
 
 if TYPE_CHECKING:
@@ -68,12 +70,15 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-@cli.command()
+@cli.command(short_help="Label single statements.")
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @model_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a statement.")
 def predict(texts: tuple[str, ...], folder: Path | None, thresholds: tuple[str, ...], as_json: bool) -> None:
-    """Label statements: each TEXT is one; without TEXT, or with -, each line of stdin."""
+    """Label statements: each TEXT is one; without TEXT, or with -, each line of stdin.
+
+    A statement is a sentence; of one longer than 8,192 characters only the beginning counts.
+    """
     model = _load(folder, thresholds)
     found = False
     for text in _statements(texts):
@@ -85,13 +90,12 @@ def predict(texts: tuple[str, ...], folder: Path | None, thresholds: tuple[str, 
             }  # fmt: skip
             _print_json(document)
         else:
-            chances = "  ".join(f"{name} {chance:.3f}" for name, chance in made.probabilities.items())
-            click.echo(f"{', '.join(made.labels) or 'none':<24}  {chances}  {_shown(made.text, 70)}")
+            print_prediction(made)
     if not found:
         raise InputError("no statement: stdin is empty; pass a TEXT or pipe one statement a line")
 
 
-@cli.command()
+@cli.command(short_help="Say what a statement's labels rest on.")
 @click.argument("text")
 @model_options
 @click.option("--label", "only", help="Explain this label alone.")
@@ -106,7 +110,7 @@ def explain(
     if only is not None and only not in names:
         raise InputError(f"--label {only}: unknown label; the model has {', '.join(names)}")
     if text == "-":
-        text = _stdin_text().strip()
+        text = _decoded(sys.stdin.buffer.read(), 1).strip()
     found = model.explain(text)
     made = found.prediction
     if as_json:
@@ -122,20 +126,10 @@ def explain(
         )  # fmt: skip
         return
     for name in (only,) if only else names:
-        given = "given" if name in made.labels else "not given"
-        click.echo(f"{name}: probability {made.probabilities[name]:.3f}, score {made.scores[name]:+.3f} ({given})")
-        click.echo(f"  {found.intercepts[name]:+8.3f}  intercept")
-        for each in found.top(name, top):
-            words = _shown(made.text[each.start : each.end], 44)
-            click.echo(f"  {each.weights[name]:+8.3f}  {words:<44}  {' = '.join(each.features)}")
-        rest = len(found.contributions) - top
-        if rest > 0:
-            shown = sum(each.weights[name] for each in found.top(name, top))
-            total = sum(each.weights[name] for each in found.contributions)
-            click.echo(f"  {total - shown:+8.3f}  {rest} further features")
+        print_explanation(found, name, top)
 
 
-@cli.command()
+@cli.command(short_help="Label all statements of articles.")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @model_options
 @click.option("-o", "--output", type=_EXISTING, help="Write rows here: .jsonl or .csv; - for JSONL on stdout.")
@@ -175,65 +169,60 @@ def score(
     from contextlib import ExitStack
 
     from stance.articles import Columns, Reject, read_articles
-    from stance.files import whole_file
     from stance.records import Article
-    from stance.scoring import Row, RowWriter, Summary, columns_of, score_records
+    from stance.scoring import RejectWriter, Row, RowWriter, Summary, columns_of, score_records
 
     model = _load(folder, thresholds)
     columns = Columns(text=text_column, id=id_column, date=date_column, source=source_column)
-    to_file = output is not None and str(output) != "-"
-    if rejects is None and output is not None and to_file:
-        rejects = output.with_name(output.name + ".rejects.jsonl")
+    target = None if output is None or str(output) == "-" else output
+    if rejects is not None and target is not None and rejects.resolve() == target.resolve():
+        raise InputError(f"{rejects}: rows and rejects would go to one file; give --rejects another name")
     with ExitStack() as stack:
         writer: RowWriter | None = None
-        if to_file and output is not None:
-            writer = stack.enter_context(RowWriter(output, columns_of(model)))
+        if target is not None:
+            writer = stack.enter_context(RowWriter(target, columns_of(model)))
         elif output is not None or as_json:
             writer = stack.enter_context(RowWriter(sys.stdout.buffer, columns_of(model)))
-        refused: list[bytes] = []
+        refused = stack.enter_context(RejectWriter(rejects, beside=target))
         # A bar would run through rows that go to the same screen.
-        report = stack.enter_context(_progress("articles", wanted=to_file or not sys.stdout.isatty()))
+        report = stack.enter_context(progress("articles", wanted=target is not None or not sys.stdout.isatty()))
 
         def on_article(article: Article, rows: list[Row]) -> None:
             wanted = [row for row in rows if row["labels"]] if only_labelled else rows
             if writer:
                 writer.write(wanted)
             else:
-                _print_article(article, wanted)
+                print_article(article, wanted)
 
         def on_reject(reject: Reject) -> None:
-            place = f"{reject.source}:{reject.line}" if reject.line else reject.source
-            click.echo(f"reject: {place}: {reject.reason}", err=True)
-            entry = {"source": reject.source, "line": reject.line, "reason": reject.reason, "raw": reject.raw}
-            refused.append((json.dumps(entry, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
+            click.echo(f"reject: {reject.place}: {reject.reason}", err=True)
+            refused.write(reject)
 
         def on_progress(summary: Summary) -> None:
             report(summary.articles, 0)
 
-        records = read_articles(list(inputs), columns=columns, input_format=kind)
+        own = [path for path in (target, refused.path) if path is not None]
+        records = read_articles(list(inputs), columns=columns, input_format=kind, leave_out=own)
         summary = score_records(records, model, on_article=on_article, on_reject=on_reject, on_progress=on_progress)
-        if not to_file:
+        if target is None:
             sys.stdout.flush()
-    if rejects is not None and refused:
-        with whole_file(rejects) as stream:
-            stream.writelines(refused)
-    where = f", in {rejects}" if rejects is not None and refused else ""
+    where = f", in {refused.path}" if refused.path is not None and summary.rejects else ""
     click.echo(
-        f"{summary.articles:,} articles in, {summary.statements:,} statements out "
-        f"({summary.labelled:,} with a label), {summary.rejects:,} rejects{where}",
+        f"{counted(summary.articles, 'article')} in, {counted(summary.statements, 'statement')} out "
+        f"({summary.labelled:,} with a label), {counted(summary.rejects, 'reject')}{where}",
         err=True,
     )
     if summary.rejects:
         sys.exit(REJECTS)
 
 
-@cli.command()
+@cli.command(short_help="Train a model from annotated statements.")
 @click.option("--data", "folder", default="data", show_default=True, type=_EXISTING, help="Data folder.")
-@click.option("--output", default="models/default", show_default=True, type=_EXISTING, help="Model folder to write.")
+@click.option("--output", type=_EXISTING, help="Model folder to write; models/default for the data folder `data`.")
 @click.option("--settings", "settings_path", type=_EXISTING, help="Settings file; DATA/settings.json if left out.")
 @click.option("--own-only", is_flag=True, help="Leave the stand-off rows out.")
 @click.option("--search", is_flag=True, help="Search for better settings first, and store them.")
-def train(folder: Path, output: Path, settings_path: Path | None, own_only: bool, search: bool) -> None:
+def train(folder: Path, output: Path | None, settings_path: Path | None, own_only: bool, search: bool) -> None:
     """Train a model from annotated statements with the stored settings."""
     import stance
     from stance.card import model_card
@@ -245,15 +234,19 @@ def train(folder: Path, output: Path, settings_path: Path | None, own_only: bool
     from stance.store import save
     from stance.trials import held_apart_trial
 
+    if output is None:
+        if folder != Path("data"):
+            raise InputError(f"--data {folder}: say with --output where its model goes, such as models/mine")
+        output = Path("models/default")
     dataset = load_dataset(folder, own_only=own_only)
-    settings_path = settings_path or folder / "settings.json"
-    settings = read_settings(settings_path)
+    settings = read_settings(settings_path) if settings_path else dataset.settings
     if search:
-        with _progress("trials") as report:
+        with progress("trials") as report:
             settings = search_settings(dataset, settings, progress=report)
+        settings_path = settings_path or folder / "settings.json"
         write_whole(settings_path, json.dumps(settings.to_json(), indent=1) + "\n")
         click.echo(f"settings stored in {settings_path}", err=True)
-    with _progress("fits") as report:
+    with progress("fits") as report:
         model = save(stance.train(dataset, settings, progress=report), output)
     trial = held_apart_trial(model, dataset, str(model.about["data_sha256"]))
     measured = evaluate(trial.scored, signature=trial.signature(model, 0, stance.__version__))
@@ -264,7 +257,7 @@ def train(folder: Path, output: Path, settings_path: Path | None, own_only: bool
     click.echo(f"model {model.id} written to {output}", err=True)
 
 
-@cli.command()
+@cli.command(short_help="Measure a model on annotated rows.")
 @click.option(
     "--data",
     "data_path",
@@ -277,7 +270,9 @@ def train(folder: Path, output: Path, settings_path: Path | None, own_only: bool
 @click.option("--by", "by_name", help="Also measure for each value of this field.")
 @click.option("--label-field", default="labels", show_default=True, help="Field with the labels, for a file.")
 @click.option("--report", "report_folder", type=_EXISTING, help="Write an HTML report with plots into this folder.")
-@click.option("--errors", "shown", default=10, show_default=True, type=click.IntRange(0), help="Worst errors a label.")
+@click.option(
+    "--errors", "error_count", default=10, show_default=True, type=click.IntRange(0), help="Worst errors a label."
+)
 @click.option("--resamples", default=1000, show_default=True, type=click.IntRange(1), help="Bootstrap resamples.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--json", "as_json", is_flag=True, help="Print the measures as one JSON object.")
@@ -288,7 +283,7 @@ def evaluate(
     by_name: str | None,
     label_field: str,
     report_folder: Path | None,
-    shown: int,
+    error_count: int,
     resamples: int,
     seed: int,
     as_json: bool,
@@ -312,7 +307,7 @@ def evaluate(
     if by_name:
         values = trial.field_values(by_name)
         by = by_field(trial.scored, values, resamples=resamples, seed=seed, signature=signature)
-    errors = worst_errors(trial.scored, shown) if shown else []
+    errors = worst_errors(trial.scored, error_count) if error_count else []
     if report_folder is not None:
         from stance.plots import ReportError, write_report
 
@@ -346,12 +341,12 @@ def evaluate(
         row = trial.rows[error.row]
         click.echo(f"\n{error.label}, {error.kind}, probability {error.probability:.3f}: {error_place(row)}")
         if text := getattr(row, "text", ""):
-            click.echo(f"  {_shown(text, 300)}")
+            click.echo(f"  {shown(text, 300)}")
         for name, weight in error_reasons(model, row, error):
             click.echo(f"  {weight:+8.3f}  {name}")
 
 
-@cli.command()
+@cli.command(short_help="Add stand-off labels and make their features.")
 @click.option("--data", "folder", default="data", show_default=True, type=_EXISTING, help="Data folder.")
 @click.option(
     "--labels", "label_files", multiple=True, type=_EXISTING, metavar="FILE", help="JSONL rows to add; may be repeated."
@@ -373,7 +368,7 @@ def extract(folder: Path, label_files: tuple[Path, ...], text_files: tuple[Path,
 
     labels = read_labels(folder / "labels.toml")
     featurizer = Featurizer(read_lexicon(folder / "lexicon.toml"))
-    with _progress("rows") as report:
+    with progress("rows") as report:
         summary = extract_rows(
             folder / "standoff",
             featurizer,
@@ -388,18 +383,28 @@ def extract(folder: Path, label_files: tuple[Path, ...], text_files: tuple[Path,
     )
 
 
-@cli.command()
+@cli.command(short_help="Check all annotated data.")
 @click.option("--data", "folder", default="data", show_default=True, type=_EXISTING, help="Data folder.")
 def validate(folder: Path) -> None:
     """Check all annotated data: form, labels, duplicates, places, splits and the feature matrix."""
+    from stance.dataset import is_held_apart, load_dataset
     from stance.validation import validate as find_problems
 
     problems = find_problems(folder)
     for problem in problems:
         click.echo(str(problem))
     if problems:
-        raise InputError(f"{folder}: {len(problems):,} problems; mend the lines listed above")
-    click.echo(f"{folder}: all checks passed")
+        raise InputError(f"{folder}: {counted(len(problems), 'problem')}; mend the lines listed above")
+    dataset = load_dataset(folder)
+    real = dataset.standoff.rows if dataset.standoff else ()
+    apart = sum(is_held_apart(group) for group in dataset.groups)
+    click.echo(
+        f"{folder}: all checks passed; {counted(len(dataset.own), 'own statement')}, "
+        f"{counted(len(real), 'stand-off row')}, {apart:,} of them held apart"
+    )
+    for name in dataset.labels.names:
+        own_rows, real_rows = (sum(name in row.labels for row in rows) for rows in (dataset.own, real))
+        click.echo(f"  {name:<24} {own_rows:>6,} own {real_rows:>8,} stand-off")
 
 
 def main() -> NoReturn:
@@ -408,8 +413,10 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    # Ended from outside, a run still takes its unfinished files away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False, prog_name="stance")
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else DONE)
     except StanceError as error:
@@ -417,10 +424,15 @@ def main() -> NoReturn:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(WRONG)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "stance"
+        _fail(f"{error.format_message().rstrip('.')}; see `{command} --help`")
     except click.ClickException as error:
         _fail(error.format_message())
     except click.Abort:
         _fail("interrupted; finished files are whole, unfinished ones were not written", 130)
+    except MemoryError:
+        _fail("not enough memory; split the input")
     except OSError as error:
         _fail(f"{error.filename or 'output'}: {error.strerror or error}; check the place and its rights")
 
@@ -457,51 +469,22 @@ def _load(folder: Path | None, thresholds: tuple[str, ...]) -> Model:
 
 def _statements(texts: tuple[str, ...]) -> Iterator[str]:
     for text in texts or ("-",):
-        if text == "-":
-            yield from (line for line in _stdin_text().splitlines() if line.strip())
-        else:
-            yield text
+        if text != "-":
+            yield without_surrogates(text)
+            continue
+        # Line by line, so that a feed that never ends is answered as it comes.
+        for number, line in enumerate(sys.stdin.buffer, 1):
+            if line.strip():
+                yield _decoded(line, number).strip("\r\n")
 
 
-def _stdin_text() -> str:
-    raw = sys.stdin.buffer.read()
+def _decoded(raw: bytes, line: int) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
+        line += raw[: error.start].count(b"\n")
         raise InputError(f"stdin:{line}: not valid UTF-8; convert the text first") from error
 
 
 def _print_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, ensure_ascii=False))
-
-
-def _shown(text: str, width: int) -> str:
-    """Return a text on one line, without control characters, cut to a width."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return flat if len(flat) <= width else flat[: width - 1] + "…"
-
-
-def _print_article(article: Any, rows: list[dict[str, Any]]) -> None:
-    about = "  ".join(part for part in (article.id, article.date, article.source) if part)
-    click.echo(click.style(_shown(about, 100), bold=True))
-    for row in rows:
-        marks = ", ".join(f"{name} {row[f'p_{name}']:.2f}" for name in row["labels"])
-        line = f"{row['statement_no'] + 1:>4}  {marks or '·':<32}  {_shown(row['text'], 90)}"
-        click.echo(line if marks else click.style(line, dim=True))
-    click.echo()
-
-
-@contextmanager
-def _progress(unit: str, *, wanted: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr where that is a terminal; with a total of 0, a count."""
-    if not wanted or not sys.stderr.isatty():
-        yield lambda done, total: None  # noqa: ARG005
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(unit, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total or None)

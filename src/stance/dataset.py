@@ -13,6 +13,7 @@ from stance.labels import LabelSet, read_labels
 from stance.lexicon import Lexicon, read_lexicon
 from stance.records import DataError
 from stance.rows import checked_labels, checked_string, read_jsonl, statement_id
+from stance.settings import Settings, read_settings
 from stance.standoff import Standoff, read_standoff
 
 HELD_APART: Final = 0.15
@@ -68,12 +69,15 @@ class Dataset:
         Statements with text.
     standoff
         Labels and features of statements whose text is elsewhere; None where there are none.
+    settings
+        How to train on it: ``settings.json`` of the folder, the defaults where it has none.
     """
 
     labels: LabelSet
     lexicon: Lexicon
     own: tuple[OwnStatement, ...]
     standoff: Standoff | None = None
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -112,7 +116,8 @@ def load_dataset(path: str | Path = "data", *, own_only: bool = False) -> Datase
         standoff = read_standoff(folder / "standoff", labels)
     if not own and standoff is None:
         raise DataError(f"{folder}: holds no annotated statements; put JSONL files into {folder / 'statements'}")
-    return Dataset(labels, lexicon, own, standoff)
+    stored = folder / "settings.json"
+    return Dataset(labels, lexicon, own, standoff, read_settings(stored) if stored.exists() else Settings())
 
 
 def read_own(path: Path, labels: LabelSet) -> tuple[OwnStatement, ...]:

@@ -20,7 +20,9 @@ def without_surrogates(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
-def find_inputs(inputs: Iterable[str | Path], input_format: str | None) -> list[tuple[Path | None, str]]:
+def find_inputs(
+    inputs: Iterable[str | Path], input_format: str | None, *, leave_out: Iterable[Path] = ()
+) -> list[tuple[Path | None, str]]:
     """Expand files, folders, globs and ``-``.
 
     Parameters
@@ -29,6 +31,8 @@ def find_inputs(inputs: Iterable[str | Path], input_format: str | None) -> list[
         As the user named them.
     input_format
         The format of all of them, whatever their endings; None where the endings tell.
+    leave_out
+        Files that folders and globs pass over: what the run itself writes.
 
     Returns
     -------
@@ -38,11 +42,23 @@ def find_inputs(inputs: Iterable[str | Path], input_format: str | None) -> list[
     Raises
     ------
     InputError
-        If an input does not exist, matches nothing, or its ending tells no format, or there is no such format.
+        If an input does not exist, matches nothing, or its ending tells no format, there is no such format, or a
+        file that is to be left out is named.
     """
     if input_format not in (None, *FORMATS):
         raise InputError(f"{input_format}: no such input format; use {', '.join(FORMATS)}")
-    return _with_unique_names([found for each in inputs for found in _find(str(each), input_format)])
+    passed_over = {path.resolve() for path in leave_out}
+    found: list[tuple[Path | None, list[str]]] = []
+    for each in map(str, inputs):
+        named = Path(each)
+        if named.is_file() and named.resolve() in passed_over:
+            raise InputError(f"{without_surrogates(each)}: is both input and output; write to another file")
+        some = [one for one in _find(each, input_format) if one[0] is None or one[0].resolve() not in passed_over]
+        if not some:
+            endings = f".{', .'.join(FORMATS)} (or these with .gz)"
+            raise InputError(f"{without_surrogates(each)}: no file in it ends in {endings}; check the path")
+        found += some
+    return _with_unique_names(found)
 
 
 def format_of(path: Path) -> str:
@@ -63,8 +79,6 @@ def _find(name: str, input_format: str | None) -> Iterator[tuple[Path | None, li
         # A link that leads nowhere is an article that somebody expects to be read, so it is not passed over.
         there = (each for each in path.rglob("*") if each.is_file() or (each.is_symlink() and not each.exists()))
         files = sorted(each for each in there if format_of(each) or input_format)
-        if not files:
-            raise InputError(f"{name}: holds no files ending in .{', .'.join(FORMATS)} (or these with .gz)")
         for each in files:
             if not any(part.startswith(".") for part in each.relative_to(path).parts):
                 yield each, _names(each, each.relative_to(path), input_format)

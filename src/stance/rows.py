@@ -8,10 +8,12 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from stance.labels import LabelSet
 from stance.records import DataError
+
+LARGEST_LINE: Final = 16 << 20
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -37,7 +39,11 @@ def read_lines(path: Path) -> Iterator[tuple[str, bytes]]:
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
+            # A line is read up to a limit, so that a packed bomb ends here and not with the memory.
+            while line := stream.readline(LARGEST_LINE + 1):
+                number += 1
+                if len(line) > LARGEST_LINE:
+                    raise DataError(f"{path}:{number}: longer than {LARGEST_LINE >> 20} MiB; write one row a line")
                 if line.strip():
                     yield f"{path}:{number}", line
     except FileNotFoundError:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -89,6 +89,8 @@ def score(articles: Iterable[Article | str], model: Model) -> Iterator[Row]:
         One a statement: ``article_id, source, date, statement_no, start, end, text, labels``, a probability
         ``p_<label>`` for each label, and the ``model``. A text has its position, from 0, as ``article_id``.
     """
+    if isinstance(articles, str | bytes) or not isinstance(articles, Iterable):
+        raise InputError(f"score takes an iterable of articles, not {type(articles).__name__}; put it into a list")
     for number, article in enumerate(articles):
         if isinstance(article, Article):
             yield from rows_of(analyze_article(article, model), model)
@@ -200,6 +202,51 @@ class RowWriter:
         line = io.StringIO(newline="")
         csv.writer(line).writerow(cells)
         self._stream.write(line.getvalue().encode("utf-8"))
+
+
+class RejectWriter:
+    """Writes rejects as JSONL to a file that appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file; made even where nothing is refused.
+    beside
+        Without `path`, the rejects of this output go to ``<output>.rejects.jsonl``, made only where there are any; one
+        of an earlier run is taken away. Without both, nothing is written.
+
+    Attributes
+    ----------
+    path
+        The file.
+    """
+
+    def __init__(self, path: Path | None, *, beside: Path | None = None) -> None:
+        self._optional = path is None
+        self.path = beside.with_name(f"{beside.name}.rejects.jsonl") if path is None and beside is not None else path
+        self._stack = ExitStack()
+        self._stream: IO[bytes] | None = None
+
+    def __enter__(self) -> RejectWriter:
+        if not self._optional:
+            self._open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: Any) -> None:
+        if kind is None and self._stream is None and self.path is not None:
+            self.path.unlink(missing_ok=True)
+        self._stack.__exit__(kind, *raised)
+
+    def write(self, reject: Reject) -> None:
+        """Write one reject."""
+        if self._stream is None and self.path is not None:
+            self._open()
+        if self._stream is not None:
+            self._stream.write((json.dumps(asdict(reject), ensure_ascii=False) + "\n").encode("utf-8", "replace"))
+
+    def _open(self) -> None:
+        if self.path is not None:
+            self._stream = self._stack.enter_context(whole_file(self.path))
 
 
 def _cell(value: Any) -> Any:

@@ -80,7 +80,7 @@ class Settings:
 
 
 def read_settings(path: Path) -> Settings:
-    """Read ``settings.json``; the defaults where there is no such file.
+    """Read ``settings.json``.
 
     Raises
     ------
@@ -89,8 +89,6 @@ def read_settings(path: Path) -> Settings:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Settings()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
     except (ValueError, RecursionError) as error:

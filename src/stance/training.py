@@ -85,7 +85,7 @@ def train(
     dataset
         Own and stand-off statements, and the label set.
     settings
-        The default ones where left out.
+        Those of the dataset where left out.
     hold_apart
         Whether the 15% that evaluation uses stay out.
     progress
@@ -102,7 +102,7 @@ def train(
         If a label has no positive or no negative row, there are too few groups to cross-validate, or the settings name
         a label that the dataset does not have.
     """
-    settings = settings or Settings()
+    settings = settings or dataset.settings
     featurizer = Featurizer(dataset.lexicon)
     rows = assemble(dataset, featurizer)
     learned = rows[~rows.held_apart] if hold_apart else rows
