@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DONE, REJECTS, WRONG = 0, 1, 2
 TOP_FEATURES: Final = 8
+# A message may repeat what a file holds, and that may be long.
+LONGEST_MESSAGE: Final = 1000
 
 _EXISTING = click.Path(path_type=Path)
 
@@ -109,23 +111,27 @@ def explain(
     names = model.labels.names
     if only is not None and only not in names:
         raise InputError(f"--label {only}: unknown label; the model has {', '.join(names)}")
-    if text == "-":
-        text = _decoded(sys.stdin.buffer.read(), 1).strip()
+    text = _decoded(sys.stdin.buffer.read(), 1).strip() if text == "-" else without_surrogates(text)
     found = model.explain(text)
     made = found.prediction
+    wanted = (only,) if only else names
+
+    def only_named(weights: dict[str, float]) -> dict[str, float]:
+        return {name: weights[name] for name in wanted}
+
     if as_json:
         listed = [
-            {"features": each.features, "start": each.start, "end": each.end, "weights": each.weights}
+            {"features": each.features, "start": each.start, "end": each.end, "weights": only_named(each.weights)}
             for each in found.contributions
         ]
         _print_json(
             {
                 "text": made.text, "labels": made.labels, "probabilities": made.probabilities, "scores": made.scores,
-                "intercepts": found.intercepts, "contributions": listed,
+                "intercepts": only_named(found.intercepts), "contributions": listed,
             }
         )  # fmt: skip
         return
-    for name in (only,) if only else names:
+    for name in wanted:
         print_explanation(found, name, top)
 
 
@@ -195,7 +201,7 @@ def score(
                 print_article(article, wanted)
 
         def on_reject(reject: Reject) -> None:
-            click.echo(f"reject: {reject.place}: {reject.reason}", err=True)
+            click.echo(shown(f"reject: {reject.place}: {reject.reason}", LONGEST_MESSAGE), err=True)
             refused.write(reject)
 
         def on_progress(summary: Summary) -> None:
@@ -209,7 +215,8 @@ def score(
     where = f", in {refused.path}" if refused.path is not None and summary.rejects else ""
     click.echo(
         f"{counted(summary.articles, 'article')} in, {counted(summary.statements, 'statement')} out "
-        f"({summary.labelled:,} with a label), {counted(summary.rejects, 'reject')}{where}",
+        f"({summary.labelled:,} with a label) of {counted(summary.scored, 'article')}, "
+        f"{counted(summary.rejects, 'reject')}{where}",
         err=True,
     )
     if summary.rejects:
@@ -226,7 +233,7 @@ def train(folder: Path, output: Path | None, settings_path: Path | None, own_onl
     """Train a model from annotated statements with the stored settings."""
     import stance
     from stance.card import model_card
-    from stance.dataset import load_dataset
+    from stance.dataset import is_held_apart, load_dataset
     from stance.evaluation import evaluate, format_table
     from stance.files import write_whole
     from stance.search import search as search_settings
@@ -248,12 +255,16 @@ def train(folder: Path, output: Path | None, settings_path: Path | None, own_onl
         click.echo(f"settings stored in {settings_path}", err=True)
     with progress("fits") as report:
         model = save(stance.train(dataset, settings, progress=report), output)
-    trial = held_apart_trial(model, dataset, str(model.about["data_sha256"]))
-    measured = evaluate(trial.scored, signature=trial.signature(model, 0, stance.__version__))
+    measured = None
+    if any(map(is_held_apart, dataset.groups)):
+        trial = held_apart_trial(model, dataset, str(model.about["data_sha256"]))
+        measured = evaluate(trial.scored, signature=trial.signature(model, 0, stance.__version__))
+        click.echo(format_table(measured))
+    else:
+        click.echo("nothing measured: no row of the dataset is held apart; annotate more groups", err=True)
     origin = folder / "PROVENANCE.md"
-    provenance = origin.read_text(encoding="utf-8") if origin.exists() else ""
+    provenance = origin.read_text(encoding="utf-8", errors="replace") if origin.exists() else ""
     write_whole(output / "README.md", model_card(model, measured, provenance))
-    click.echo(format_table(measured))
     click.echo(f"model {model.id} written to {output}", err=True)
 
 
@@ -274,7 +285,7 @@ def train(folder: Path, output: Path | None, settings_path: Path | None, own_onl
     "--errors", "error_count", default=10, show_default=True, type=click.IntRange(0), help="Worst errors a label."
 )
 @click.option("--resamples", default=1000, show_default=True, type=click.IntRange(1), help="Bootstrap resamples.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the bootstrap.")
 @click.option("--json", "as_json", is_flag=True, help="Print the measures as one JSON object.")
 def evaluate(
     data_path: Path,
@@ -297,6 +308,8 @@ def evaluate(
 
     model = _load(folder, thresholds)
     if data_path.is_dir():
+        if label_field != "labels":
+            raise InputError(f"--label-field {label_field}: {data_path} is a folder; only a file may have other fields")
         dataset = load_dataset(data_path)
         trial = held_apart_trial(model, dataset, data_hash(dataset))
     else:
@@ -409,6 +422,10 @@ def validate(folder: Path) -> None:
 
 def main() -> NoReturn:
     """Run a command; a user's mistake ends in one line and exit code 2."""
+    # A stream that the caller closed is None; it then is as empty as /dev/null.
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: PTH123, SIM115
     # Articles are UTF-8 whatever the locale says; what cannot be written is replaced instead of ending a run.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -420,7 +437,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else DONE)
     except StanceError as error:
-        _fail(" ".join(str(error).splitlines()))
+        _fail(str(error))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(WRONG)
@@ -438,7 +455,7 @@ def main() -> NoReturn:
 
 
 def _fail(message: str, code: int = WRONG) -> NoReturn:
-    click.echo(f"stance: error: {message}", err=True)
+    click.echo(f"stance: error: {shown(message, LONGEST_MESSAGE)}", err=True)
     sys.exit(code)
 
 

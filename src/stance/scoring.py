@@ -57,11 +57,7 @@ def analyze(text: str, model: Model) -> Article:
     InputError
         If `text` is not a string or is blank.
     """
-    if not isinstance(text, str):
-        raise InputError(f"an article is a string, not {type(text).__name__}; pass its text")
-    text = without_surrogates(text)
-    if not text.strip():
-        raise InputError("the article is blank; pass its text")
+    text = _checked(text, "the article")
     return analyze_article(Article(text, date=article_date(text)), model)
 
 
@@ -88,14 +84,30 @@ def score(articles: Iterable[Article | str], model: Model) -> Iterator[Row]:
     dict
         One a statement: ``article_id, source, date, statement_no, start, end, text, labels``, a probability
         ``p_<label>`` for each label, and the ``model``. A text has its position, from 0, as ``article_id``.
+
+    Raises
+    ------
+    InputError
+        If `articles` is no iterable of articles, or one of them is not a string or is blank.
     """
     if isinstance(articles, str | bytes) or not isinstance(articles, Iterable):
         raise InputError(f"score takes an iterable of articles, not {type(articles).__name__}; put it into a list")
     for number, article in enumerate(articles):
         if isinstance(article, Article):
-            yield from rows_of(analyze_article(article, model), model)
+            name = f"article {article.id!r}" if article.id else f"article {number}"
+            article = replace(article, text=_checked(article.text, name))
         else:
-            yield from rows_of(replace(analyze(article, model), id=str(number)), model)
+            text = _checked(article, f"article {number}")
+            article = Article(text, str(number), date=article_date(text))
+        yield from rows_of(analyze_article(article, model), model)
+
+
+def _checked(text: object, name: str) -> str:
+    if not isinstance(text, str):
+        raise InputError(f"{name} is {type(text).__name__}, not a string; pass its text")
+    if not text.strip():
+        raise InputError(f"{name} is blank; leave it out, or pass its text")
+    return without_surrogates(text)
 
 
 def rows_of(article: Article, model: Model) -> Iterator[Row]:
@@ -178,6 +190,9 @@ class RowWriter:
         self._as_csv = isinstance(target, Path) and target.suffix.lower() == ".csv"
         if isinstance(target, Path) and target.suffix.lower() not in (".csv", ".jsonl"):
             raise InputError(f"{target}: the ending tells the format; use .jsonl or .csv")
+        # Found out only when the file is put in its place, this would cost the whole run.
+        if isinstance(target, Path) and target.is_dir():
+            raise InputError(f"{target}: cannot be written (it is a folder); choose another name")
         self._stack = ExitStack()
 
     def __enter__(self) -> RowWriter:
@@ -205,7 +220,7 @@ class RowWriter:
 
 
 class RejectWriter:
-    """Writes rejects as JSONL to a file that appears whole or not at all.
+    """Writes rejects as JSONL to a file that appears whole, even where the run ends in an error.
 
     Parameters
     ----------
@@ -226,6 +241,7 @@ class RejectWriter:
         self.path = beside.with_name(f"{beside.name}.rejects.jsonl") if path is None and beside is not None else path
         self._stack = ExitStack()
         self._stream: IO[bytes] | None = None
+        self._written = False
 
     def __enter__(self) -> RejectWriter:
         if not self._optional:
@@ -235,7 +251,11 @@ class RejectWriter:
     def __exit__(self, kind: type[BaseException] | None, *raised: Any) -> None:
         if kind is None and self._stream is None and self.path is not None:
             self.path.unlink(missing_ok=True)
-        self._stack.__exit__(kind, *raised)
+        # What was refused until then is worth keeping, whatever ended the run; older rejects give way to that alone.
+        if self._written:
+            self._stack.close()
+        else:
+            self._stack.__exit__(kind, *raised)
 
     def write(self, reject: Reject) -> None:
         """Write one reject."""
@@ -243,6 +263,7 @@ class RejectWriter:
             self._open()
         if self._stream is not None:
             self._stream.write((json.dumps(asdict(reject), ensure_ascii=False) + "\n").encode("utf-8", "replace"))
+            self._written = True
 
     def _open(self) -> None:
         if self.path is not None:

@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import stance
+from stance.cli import cli
+from stance.dataset import Dataset
+
+ROOT = Path(__file__).resolve().parent.parent
+BAD = [json.loads(line) for line in (ROOT / "tests/cases/bad_input.jsonl").read_text(encoding="utf-8").splitlines()]
+COMMAND = [sys.executable, "-m", "stance"]
+TEXT = "Quito denied the report. It rained.\n"
+
+
+def run(*arguments: str, cwd: Path = ROOT, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, cwd=cwd, input=stdin, timeout=120, check=False)
+
+
+def done(*arguments: str, cwd: Path = ROOT, stdin: bytes = b"") -> str:
+    ran = run(*arguments, cwd=cwd, stdin=stdin)
+    assert ran.returncode == 0, ran.stderr.decode()
+    return ran.stdout.decode()
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that the cases of bad input name."""
+    folder = tmp_path_factory.mktemp("desk")
+    files: dict[str, bytes] = {
+        "good.txt": TEXT.encode(),
+        "empty.txt": b"",
+        "blank.txt": b" \n\t",
+        "latin.txt": "Bogotá denied it.".encode("latin-1"),
+        "records.jsonl": b'{"text": "He \\ud800 denied it."}\n{"text": "They\\u0000 met."}\n{"text": 5}\n[1]\n{bad\n',
+        "table.csv": b"id,story\n1,He denied it.\n",
+        "semicolons.csv": b"id;text\n1;He denied it.\n",
+        "annotated.jsonl": b'{"text": "He denied it.", "labels": ["denial"]}\n{"text": "It rained.", "labels": []}\n',
+        "unknown_label.jsonl": b'{"text": "a", "labels": []}\n{"text": "b", "labels": ["nope"]}\n',
+        "nothing/notes.xyz": b"x",
+        "unknown_field/statements/a.jsonl": b'{"id": "a", "text": "A", "labels": ["denial"], "colour": "red"}\n',
+    }
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    (folder / "folder.jsonl").mkdir()
+    for name in ("labels.toml", "lexicon.toml"):
+        shutil.copy(ROOT / "data" / name, folder / "unknown_field" / name)
+    for name in ("cut", "changed"):
+        shutil.copytree(ROOT / "models" / "default", folder / name)
+    weights = (ROOT / "models" / "default" / "weights.safetensors").read_bytes()
+    (folder / "cut" / "weights.safetensors").write_bytes(weights[:1000])
+    (folder / "changed" / "weights.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    return folder
+
+
+@pytest.mark.parametrize("case", BAD, ids=lambda case: " ".join(case["run"]))
+def test_bad_input(desk: Path, case: dict[str, Any]) -> None:
+    before = {path: path.read_bytes() for path in desk.rglob("*") if path.is_file()}
+    ran = run(*case["run"], cwd=desk, stdin=case.get("stdin", "").encode(case.get("encoding", "utf-8")))
+    messages = ran.stderr.decode().splitlines()
+    assert ran.returncode == case["code"]
+    assert case["says"] in ran.stderr.decode()
+    assert "Traceback" not in ran.stderr.decode()
+    if case["code"] == 2:
+        assert len(messages) == 1
+        assert messages[0].startswith("stance: error: ")
+    assert len(ran.stdout.splitlines()) == case.get("lines", 0)
+    assert {path: path.read_bytes() for path in desk.rglob("*") if path.is_file()} == before
+
+
+def test_every_command_has_help_and_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    overview = done("--help")
+    for name in cli.commands:
+        assert f"stance {name}" in readme
+        line = next(line for line in overview.splitlines() if line.split()[:1] == [name])
+        assert "..." not in line
+        text = done(name, "-h")
+        assert text.startswith(f"Usage: stance {name}")
+        # Every option says what it does.
+        assert not re.search(r"^  --?\S+( [A-Z=\[\]|a-z]+)?\s*$(?!\n {10})", text, flags=re.MULTILINE)
+
+
+def test_version() -> None:
+    assert done("--version") == f"stance {stance.__version__}\n"
+
+
+class TestPredict:
+    def test_json_is_what_python_says(self) -> None:
+        made = stance.predict("Quito denied the report.")
+        found = json.loads(done("predict", "--json", "Quito denied the report."))
+        assert found["labels"] == list(made.labels)
+        assert found["probabilities"] == made.probabilities
+        assert found["scores"] == made.scores
+
+    def test_lines_of_stdin(self) -> None:
+        lines = done("predict", "--json", stdin="One denied it.\u2028Still one.\n\nTwo met.\n".encode()).split("\n")[
+            :-1
+        ]
+        assert [json.loads(line)["text"] for line in lines] == ["One denied it.\u2028Still one.", "Two met."]
+
+    def test_threshold(self) -> None:
+        text = "Quito denied the report."
+        assert json.loads(done("predict", "--json", "--threshold", "denial=1", text))["labels"] == []
+        given = json.loads(done("predict", "--json", "--threshold", "accusation=0", text))["labels"]
+        assert given == ["denial", "accusation"]
+
+
+class TestExplain:
+    def test_json_sums_to_the_score(self) -> None:
+        found = json.loads(done("explain", "--json", "Quito denied the report."))
+        for name, score in found["scores"].items():
+            total = found["intercepts"][name] + sum(each["weights"][name] for each in found["contributions"])
+            assert total == pytest.approx(score, abs=1e-9)
+
+    def test_lines_sum_to_the_score(self) -> None:
+        lines = done("explain", "--label", "denial", "--top", "3", "Quito denied the report.").splitlines()
+        score = float(re.search(r"score ([+-][\d.]+)", lines[0])[1])  # type: ignore[index]
+        assert sum(float(line.split()[0]) for line in lines[1:]) == pytest.approx(score, abs=0.005)
+
+
+class TestScore:
+    def test_every_format_alone_and_packed(self, tmp_path: Path) -> None:
+        record = json.dumps({"text": TEXT.strip()})
+        for name, content in (
+            ("a.txt", TEXT),
+            ("a.md", f"---\nsource: Paper\n---\n{TEXT}"),
+            ("a.jsonl", record),
+            ("a.csv", f"text\n{TEXT}"),
+        ):
+            (tmp_path / name).write_text(content, encoding="utf-8")
+            (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content.encode()))
+        ran = run("score", ".", "--json", cwd=tmp_path)
+        rows = [json.loads(line) for line in ran.stdout.splitlines()]
+        assert ran.stderr.decode().startswith("8 articles in = 8 out + 0 rejects; 16 statements")
+        assert len({row["article_id"] for row in rows}) == 8
+        assert {row["text"] for row in rows} == {"Quito denied the report.", "It rained."}
+        globbed = run("score", "a.t*", "--json", cwd=tmp_path)
+        assert globbed.stderr.startswith(b"2 articles in")
+
+    def test_stdin(self) -> None:
+        for content in (TEXT, json.dumps({"text": TEXT})):
+            assert len(done("score", "-", "--json", stdin=content.encode()).splitlines()) == 2
+
+    def test_files_and_rejects(self, desk: Path, tmp_path: Path) -> None:
+        output = tmp_path / "o.jsonl"
+        for _ in range(2):
+            ran = run("score", "records.jsonl", "good.txt", "-o", str(output), cwd=desk)
+            assert ran.returncode == 1
+            assert b"6 articles in = 3 out + 3 rejects" in ran.stderr
+        refused = [json.loads(line) for line in Path(f"{output}.rejects.jsonl").read_text().splitlines()]
+        assert [each["line"] for each in refused] == [3, 4, 5]
+        assert all(each["reason"] and each["raw"] for each in refused)
+        columns = ["article_id", "source", "date", "statement_no", "start", "end", "text", "labels"]
+        for line in output.read_text(encoding="utf-8").splitlines():
+            assert list(json.loads(line))[:8] == columns
+
+    def test_a_second_run_does_not_read_its_own_output(self, tmp_path: Path) -> None:
+        (tmp_path / "a.txt").write_text(TEXT)
+        for _ in range(2):
+            ran = run("score", ".", "-o", "o.jsonl", cwd=tmp_path)
+            assert ran.stderr.startswith(b"1 article in = 1 out + 0 rejects; 2 statements")
+
+    def test_ten_megabytes_in_one_line(self, tmp_path: Path) -> None:
+        (tmp_path / "long.txt").write_text("Quito denied the report, " * 400_000)
+        (tmp_path / "long.jsonl").write_text(json.dumps({"text": "Quito denied the report. " * 4_000}))
+        ran = run("score", "long.txt", "long.jsonl", "-o", "o.csv", cwd=tmp_path)
+        assert ran.returncode == 0
+        assert ran.stderr.startswith(b"2 articles in = 2 out + 0 rejects; 4,001 statements")
+
+    def test_a_pipe_closed_early(self, tmp_path: Path) -> None:
+        (tmp_path / "many.jsonl").write_text((json.dumps({"text": TEXT}) + "\n") * 3000)
+        with subprocess.Popen(
+            [*COMMAND, "score", "many.jsonl", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert json.loads(process.stdout.readline())["labels"] == ["denial"]
+            process.stdout.close()
+            message = process.stderr.read().decode()
+            assert process.wait(timeout=60) == 2
+        assert message.splitlines() == [
+            "stance: error: output: the pipe was closed early; what was printed before is valid"
+        ]
+
+    @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+    def test_an_ended_run_leaves_no_half_file(self, tmp_path: Path, how: signal.Signals) -> None:
+        (tmp_path / "many.jsonl").write_text((json.dumps({"text": TEXT}) + "\n") * 60_000)
+        (tmp_path / "o.jsonl").write_text("old")
+        with subprocess.Popen(
+            [*COMMAND, "score", "many.jsonl", "-o", "o.jsonl"], stderr=subprocess.PIPE, cwd=tmp_path
+        ) as process:
+            limit = time.monotonic() + 30
+            while len(list(tmp_path.iterdir())) < 3 and time.monotonic() < limit:
+                time.sleep(0.02)
+            process.send_signal(how)
+            assert process.wait(timeout=60) not in (0, 1)
+        assert (tmp_path / "o.jsonl").read_text() == "old"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["many.jsonl", "o.jsonl"]
+
+    def test_no_colour(self, desk: Path) -> None:
+        script = shutil.which("script")
+        assert script, "the program `script` of util-linux is needed to stand in for a terminal"
+        found = {}
+        for value in ("", "1"):
+            found[value] = subprocess.run(
+                [script, "-qec", f"{sys.executable} -m stance score good.txt", "/dev/null"],
+                capture_output=True,
+                cwd=desk,
+                env={**os.environ, "NO_COLOR": value, "TERM": "xterm"},
+                timeout=60,
+                check=True,
+            ).stdout
+        assert b"\x1b[1m" in found[""]
+        assert b"\x1b[" not in found["1"]
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
+    """A data folder of another codebook, trained by the command."""
+    folder = tmp_path_factory.mktemp("mine")
+    (folder / "data" / "statements").mkdir(parents=True)
+    labels = '[[label]]\nname = "no"\n\n[[label]]\nname = "blame"\n'
+    (folder / "data" / "labels.toml").write_text(labels)
+    shutil.copy(ROOT / "data" / "lexicon.toml", folder / "data" / "lexicon.toml")
+    names = {"denial": "no", "accusation": "blame"}
+    rows = [
+        {"id": row.id, "text": row.text, "labels": [names[name] for name in row.labels if name in names]}
+        | ({"set": row.set} if row.set else {})
+        for row in small_dataset.own
+    ]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (folder / "data" / "statements" / "a.jsonl").write_text(lines, encoding="utf-8")
+    done("train", "--data", "data", "--output", "model", cwd=folder)
+    return folder
+
+
+class TestTrainAndEvaluate:
+    def test_the_model_predicts(self, mine: Path) -> None:
+        found = json.loads(done("predict", "--json", "--model", "model", "The mayor denied the claim.", cwd=mine))
+        assert list(found["probabilities"]) == ["no", "blame"]
+
+    def test_the_card_speaks_of_this_data_alone(self, mine: Path) -> None:
+        card = (mine / "model" / "README.md").read_text(encoding="utf-8")
+        assert "`blame`" in card
+        assert "kappa" not in card
+        assert "denial" not in card
+
+    def test_evaluate_on_the_folder_and_on_a_file(self, mine: Path) -> None:
+        table = done("evaluate", "--data", "data", "--model", "model", "--resamples", "20", cwd=mine)
+        assert "split:held-apart" in table
+        assert "Worst errors" in table
+        rows = [{"text": "He denied it.", "labels": ["no"], "desk": "a"}, {"text": "It rained.", "labels": []}]
+        (mine / "file.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        found = json.loads(
+            done(
+                *("evaluate", "--data", "file.jsonl", "--model", "model", "--by", "desk", "--resamples", "20"),
+                *("--json", "--report", "report"),
+                cwd=mine,
+            )
+        )
+        assert found["rows"] == 2
+        assert set(found["by"]) == {"a", "(none)"}
+        assert found["signature"]["split"] == "file"
+        assert (mine / "report" / "report.html").stat().st_size > 10_000
+
+    def test_extract_and_validate(self, mine: Path) -> None:
+        texts = [
+            f"The guild of {town} denied the report of debts." for town in ("Lome", "Faro", "Bern", "Oslo", "Riga")
+        ]
+        ids = [json.loads(line)["id"] for line in self.extracted(mine, texts)]
+        assert ids == sorted(ids)
+        assert "The guild" not in (mine / "data" / "standoff" / "labels.jsonl").read_text()
+        assert "5 stand-off rows" in done("validate", "--data", "data", cwd=mine)
+
+    def extracted(self, mine: Path, texts: list[str]) -> list[str]:
+        from stance.rows import statement_id
+
+        rows = [
+            {"id": statement_id(text), "text": text, "labels": ["no"], "origin": "a/b", "path": f"{number}.txt"}
+            for number, text in enumerate(texts)
+        ]
+        (mine / "real.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        printed = done("extract", "--data", "data", "--labels", "real.jsonl", "--texts", "real.jsonl", cwd=mine)
+        assert printed.startswith("5 rows (5 added, 0 replaced")
+        return (mine / "data" / "standoff" / "labels.jsonl").read_text().splitlines()
