@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 import stance
 from stance.cli import cli
-from stance.dataset import Dataset
+from stance.dataset import Dataset, is_held_apart, load_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 BAD = [json.loads(line) for line in (ROOT / "tests/cases/bad_input.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -34,6 +35,13 @@ def done(*arguments: str, cwd: Path = ROOT, stdin: bytes = b"") -> str:
     return ran.stdout.decode()
 
 
+def counts(ran: subprocess.CompletedProcess[bytes]) -> dict[str, int]:
+    """Return the numbers of the closing line: articles in, statements out, rejects."""
+    line = ran.stderr.decode().splitlines()[-1].replace(",", "")
+    found = {noun: re.search(rf"([0-9]+) {noun[:-1]}s?\b", line) for noun in ("articles", "statements", "rejects")}
+    return {noun: int(match[1]) for noun, match in found.items() if match}
+
+
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with everything that the cases of bad input name."""
@@ -42,6 +50,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "good.txt": TEXT.encode(),
         "empty.txt": b"",
         "blank.txt": b" \n\t",
+        "nul.txt": b"\0\0\n",
         "latin.txt": "Bogotá denied it.".encode("latin-1"),
         "records.jsonl": b'{"text": "He \\ud800 denied it."}\n{"text": "They\\u0000 met."}\n{"text": 5}\n[1]\n{bad\n',
         "table.csv": b"id,story\n1,He denied it.\n",
@@ -59,6 +68,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / "data" / name, folder / "unknown_field" / name)
     for name in ("cut", "changed"):
         shutil.copytree(ROOT / "models" / "default", folder / name)
+    (folder / "partial").mkdir()
+    shutil.copy(ROOT / "models" / "default" / "model.json", folder / "partial" / "model.json")
     weights = (ROOT / "models" / "default" / "weights.safetensors").read_bytes()
     (folder / "cut" / "weights.safetensors").write_bytes(weights[:1000])
     (folder / "changed" / "weights.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
@@ -144,7 +155,7 @@ class TestScore:
             (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content.encode()))
         ran = run("score", ".", "--json", cwd=tmp_path)
         rows = [json.loads(line) for line in ran.stdout.splitlines()]
-        assert ran.stderr.decode().startswith("8 articles in = 8 out + 0 rejects; 16 statements")
+        assert counts(ran) == {"articles": 8, "statements": 16, "rejects": 0}
         assert len({row["article_id"] for row in rows}) == 8
         assert {row["text"] for row in rows} == {"Quito denied the report.", "It rained."}
         globbed = run("score", "a.t*", "--json", cwd=tmp_path)
@@ -159,7 +170,7 @@ class TestScore:
         for _ in range(2):
             ran = run("score", "records.jsonl", "good.txt", "-o", str(output), cwd=desk)
             assert ran.returncode == 1
-            assert b"6 articles in = 3 out + 3 rejects" in ran.stderr
+            assert counts(ran) == {"articles": 6, "statements": 4, "rejects": 3}
         refused = [json.loads(line) for line in Path(f"{output}.rejects.jsonl").read_text().splitlines()]
         assert [each["line"] for each in refused] == [3, 4, 5]
         assert all(each["reason"] and each["raw"] for each in refused)
@@ -171,14 +182,14 @@ class TestScore:
         (tmp_path / "a.txt").write_text(TEXT)
         for _ in range(2):
             ran = run("score", ".", "-o", "o.jsonl", cwd=tmp_path)
-            assert ran.stderr.startswith(b"1 article in = 1 out + 0 rejects; 2 statements")
+            assert counts(ran) == {"articles": 1, "statements": 2, "rejects": 0}
 
     def test_ten_megabytes_in_one_line(self, tmp_path: Path) -> None:
         (tmp_path / "long.txt").write_text("Quito denied the report, " * 400_000)
         (tmp_path / "long.jsonl").write_text(json.dumps({"text": "Quito denied the report. " * 4_000}))
         ran = run("score", "long.txt", "long.jsonl", "-o", "o.csv", cwd=tmp_path)
         assert ran.returncode == 0
-        assert ran.stderr.startswith(b"2 articles in = 2 out + 0 rejects; 4,001 statements")
+        assert counts(ran) == {"articles": 2, "statements": 4001, "rejects": 0}
 
     def test_a_pipe_closed_early(self, tmp_path: Path) -> None:
         (tmp_path / "many.jsonl").write_text((json.dumps({"text": TEXT}) + "\n") * 3000)
@@ -296,3 +307,87 @@ class TestTrainAndEvaluate:
         printed = done("extract", "--data", "data", "--labels", "real.jsonl", "--texts", "real.jsonl", cwd=mine)
         assert printed.startswith("5 rows (5 added, 0 replaced")
         return (mine / "data" / "standoff" / "labels.jsonl").read_text().splitlines()
+
+
+class TestRunsThatFail:
+    """What is left when something goes wrong half way."""
+
+    @pytest.mark.parametrize("older", [None, b"older"])
+    def test_output_is_untouched_and_rejects_are_kept(self, tmp_path: Path, older: bytes | None) -> None:
+        (tmp_path / "rows.csv").write_text("text\nHe denied it.\na,b\n")
+        if older is not None:
+            (tmp_path / "o.jsonl").write_bytes(older)
+        # The header of stdin can be read only when its turn comes.
+        ran = run("score", "rows.csv", "-", "--format", "csv", "-o", "o.jsonl", cwd=tmp_path, stdin=b"x\ny\n")
+        assert ran.returncode == 2
+        messages = ran.stderr.decode().splitlines()
+        assert [message.split(": ")[0] for message in messages] == ["reject", "stance"]
+        assert messages[1].startswith("stance: error: stdin: has no column text")
+        assert ((tmp_path / "o.jsonl").read_bytes() if older is not None else None) == older
+        refused = [json.loads(line) for line in (tmp_path / "o.jsonl.rejects.jsonl").read_text().splitlines()]
+        assert [(each["source"], each["line"], each["raw"]) for each in refused] == [("rows.csv", 3, "a,b")]
+        left = {"rows.csv", "o.jsonl.rejects.jsonl", *(["o.jsonl"] if older is not None else [])}
+        assert {path.name for path in tmp_path.iterdir()} == left
+
+    def test_a_full_disk(self) -> None:
+        if not Path("/dev/full").exists():
+            pytest.skip("only Linux has /dev/full")
+        for arguments in (("predict", "He denied it."), ("score", "seeds", "--json")):
+            with Path("/dev/full").open("wb") as full:
+                ran = subprocess.run(
+                    [*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, timeout=60, check=False
+                )
+            assert ran.returncode == 2
+            assert ran.stderr.startswith(b"stance: error: output: No space left")
+            assert len(ran.stderr.splitlines()) == 1
+
+    @pytest.mark.parametrize(
+        ("command", "code"),
+        [("score seeds --json >&-", 0), ("predict <&-", 2), ("predict 'He denied it.' 2>&-", 0)],
+    )
+    def test_a_stream_that_the_caller_closed(self, command: str, code: int) -> None:
+        script = f"{shlex.join(COMMAND)} {command}"
+        ran = subprocess.run(["sh", "-c", script], capture_output=True, cwd=ROOT, timeout=60, check=False)
+        assert ran.returncode == code
+        assert b"Traceback" not in ran.stderr
+        assert len(ran.stderr.splitlines()) <= 1
+
+    def test_a_message_is_one_short_line_whatever_a_file_holds(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text('"x\n\x1b[31m","' + "y" * 50_000 + '"\n')
+        ran = run("score", "a.csv", cwd=tmp_path)
+        assert ran.returncode == 2
+        assert ran.stderr.startswith(b"stance: error: a.csv: has no column")
+        assert len(ran.stderr.splitlines()) == 1
+        assert b"\x1b" not in ran.stderr
+        assert len(ran.stderr) < 1500
+        (tmp_path / "bad\x1b[31m\nname.txt").write_text(" ")
+        ran = run("score", "bad*", cwd=tmp_path)
+        assert ran.returncode == 1
+        assert b"\x1b" not in ran.stderr
+        assert len(ran.stderr.splitlines()) == 2
+
+
+def test_json_reasons_of_one_label() -> None:
+    found = json.loads(done("explain", "--json", "--label", "denial", "Quito denied the report."))
+    assert set(found["intercepts"]) == {"denial"}
+    assert {tuple(each["weights"]) for each in found["contributions"]} == {("denial",)}
+
+
+def test_a_model_is_kept_where_nothing_is_held_apart(tmp_path: Path) -> None:
+    (tmp_path / "data" / "statements").mkdir(parents=True)
+    for name in ("labels.toml", "lexicon.toml"):
+        shutil.copy(ROOT / "data" / name, tmp_path / "data" / name)
+    rows = [row for row in load_dataset(ROOT / "data", own_only=True).own if not is_held_apart(row.group)][::8]
+    # The name of the group decides what is held apart, so it stays as it is.
+    lines = (json.dumps({"id": row.id, "text": row.text, "labels": row.labels, "set": row.group}) for row in rows)
+    (tmp_path / "data" / "statements" / "a.jsonl").write_text("\n".join(lines))
+    (tmp_path / "data" / "PROVENANCE.md").write_bytes(b"Read by two \xff clerks.")
+    ran = run("train", "--data", "data", "--output", "model", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert ran.stdout == b""
+    assert b"no row of the dataset is held apart" in ran.stderr
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "0 are held apart." in card
+    assert "Read by two \ufffd clerks." in card
+    assert "F1" not in card
+    assert json.loads(done("predict", "--json", "--model", "model", "He denied it.", cwd=tmp_path))["labels"]

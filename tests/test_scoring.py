@@ -36,7 +36,7 @@ COLUMNS: Final = (
     *("p_denial", "p_accusation", "p_dialogue_call", "model"),
 )
 FORMULAS: Final = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\0x", "'=1+1", "''+1")
-NAMES: Final = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+NAMES: Final = st.text(st.characters(codec="utf-8"), max_size=8)
 
 any_text = st.text(st.characters(exclude_categories=())) | st.lists(
     st.sampled_from(
@@ -62,8 +62,10 @@ def test_offsets_are_exact(default_model: Model, text: str) -> None:
             analyze(text, default_model)
         return
     article = analyze(text, default_model)
-    assert len(article.text) == len(text)
-    assert all(new == old or (new == "\ufffd" and "\ud800" <= old <= "\udfff") for new, old in zip(article.text, text))
+    assert all(
+        new == old or (new == "\ufffd" and "\ud800" <= old <= "\udfff")
+        for new, old in zip(article.text, text, strict=True)
+    )
     assert article.statements
     end = 0
     covered = ""
@@ -123,8 +125,12 @@ def test_rows_have_the_columns_in_order(default_model: Model) -> None:
     assert all(tuple(row) == COLUMNS for row in rows)
 
 
-def test_rows_come_in_order_with_what_the_articles_bring(default_model: Model) -> None:
-    articles = [Article(TEXT, "b", "Daily", "2020-01-02"), "It rained.", Article("He denied it.", "a")]
+def test_rows_come_in_order_with_what_the_articles_bring() -> None:
+    articles: list[Article | str] = [
+        Article(TEXT, "b", "Daily", "2020-01-02"),
+        "It rained.",
+        Article("He denied it.", "a"),
+    ]
     found = [(row["article_id"], row["source"], row["date"], row["statement_no"]) for row in stance.score(articles)]
     assert found == [
         *(("b", "Daily", "2020-01-02", number) for number in range(3)),
@@ -140,7 +146,7 @@ def test_the_model_may_be_a_folder_or_an_object(small_model: Model, tmp_path: Pa
     assert list(stance.score([TEXT], tmp_path)) == list(stance.score([TEXT], str(tmp_path))) == rows
 
 
-def test_articles_are_scored_as_they_come(default_model: Model) -> None:
+def test_articles_are_scored_as_they_come() -> None:
     drawn = 0
 
     def feed() -> Iterator[str]:
@@ -165,10 +171,10 @@ def test_a_blank_article_is_told_and_not_dropped(blank: str, wrapped: bool) -> N
 
 @pytest.mark.parametrize("thing", [None, 1, b"He denied it.", ["He denied it."], Article(1)])  # type: ignore[arg-type]
 def test_what_is_no_text_is_told(thing: Any) -> None:
-    with pytest.raises(InputError, match=r"article.* (NoneType|int|bytes|list)"):
+    with pytest.raises(InputError, match=r"article 0 is (NoneType|int|bytes|list), not a string"):
         list(stance.score([thing]))
     if not isinstance(thing, Article):
-        with pytest.raises(InputError, match=r"a string, not (NoneType|int|bytes|list)"):
+        with pytest.raises(InputError, match=r"(NoneType|int|bytes|list), not a string"):
             stance.analyze(thing)
 
 
@@ -186,7 +192,7 @@ def test_lone_surrogates_of_an_article_are_replaced() -> None:
 def test_rows_of_an_article_without_predictions_are_refused(default_model: Model) -> None:
     article = replace(analyze(TEXT, default_model), id="x")
     bare = replace(article, statements=tuple(replace(one, prediction=None) for one in article.statements))
-    with pytest.raises(InputError, match="'x'.* no prediction"):
+    with pytest.raises(InputError, match=r"'x'.* no prediction"):
         list(rows_of(bare, default_model))
 
 
@@ -194,7 +200,10 @@ def test_rows_of_an_article_without_predictions_are_refused(default_model: Model
 
 
 def test_the_summary_counts_every_record(default_model: Model) -> None:
-    records = [Article(TEXT, "a"), Reject("f", 2, "blank"), Article("It rained.", "b"), Reject("f", 4, "blank")]
+    records: list[Article | Reject] = [
+        *(Article(TEXT, "a"), Reject("f", 2, "blank")),
+        *(Article("It rained.", "b"), Reject("f", 4, "blank")),
+    ]
     seen: list[str] = []
     rows: list[Row] = []
     progress: list[tuple[int, int, int]] = []

@@ -29,6 +29,8 @@ def model_card(model: Model, held_apart: Evaluation | None, provenance: str = ""
     """
     about = model.about
     rows, figures = about["rows"], about["figures"]
+    # Own rows are no sample of anything, so only stand-off rows can speak for the news.
+    real = rows["standoff"] > 0
     lines = [
         f"# Model {model.id}",
         "",
@@ -50,10 +52,11 @@ def model_card(model: Model, held_apart: Evaluation | None, provenance: str = ""
         "",
         "## Calibration and thresholds",
         "",
-        f"Fitted out of fold on {figures['calibrated_on']}, each weighted by what it stands for in ordinary news.",
+        f"Fitted out of fold on {figures['calibrated_on']}, "
+        + ("each weighted by what it stands for in ordinary news." if real else "so for their mix, not that of news."),
         "*Effective positives* is the number of equally weighted rows that would tell as much.",
         "",
-        "| label | threshold | share of news | positives | effective positives |",
+        f"| label | threshold | share of {'news' if real else 'rows'} | positives | effective positives |",
         "|---|---|---|---|---|",
     ]
     for name, threshold in zip(model.labels.names, model.thresholds.tolist(), strict=True):
@@ -70,7 +73,9 @@ def model_card(model: Model, held_apart: Evaluation | None, provenance: str = ""
             "",
             "## On the rows held apart",
             "",
-            "These rows were drawn to be rich in labels, so precision is not that of ordinary news.",
+            "These rows were drawn to be rich in labels, so precision is not that of ordinary news."
+            if real
+            else "Precision holds for the mix of labels that these rows have.",
             "",
             "| label | precision | recall | F1 [95% interval] | average precision [95% interval] | rows |",
             "|---|---|---|---|---|---|",

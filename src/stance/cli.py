@@ -214,9 +214,8 @@ def score(
             sys.stdout.flush()
     where = f", in {refused.path}" if refused.path is not None and summary.rejects else ""
     click.echo(
-        f"{counted(summary.articles, 'article')} in, {counted(summary.statements, 'statement')} out "
-        f"({summary.labelled:,} with a label) of {counted(summary.scored, 'article')}, "
-        f"{counted(summary.rejects, 'reject')}{where}",
+        f"{counted(summary.articles, 'article')} in = {summary.scored:,} out + "
+        f"{counted(summary.rejects, 'reject')}{where}; {counted(summary.statements, 'statement')}, {summary.labelled:,} with a label",
         err=True,
     )
     if summary.rejects:
