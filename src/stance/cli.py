@@ -215,7 +215,8 @@ def score(
     where = f", in {refused.path}" if refused.path is not None and summary.rejects else ""
     click.echo(
         f"{counted(summary.articles, 'article')} in = {summary.scored:,} out + "
-        f"{counted(summary.rejects, 'reject')}{where}; {counted(summary.statements, 'statement')}, {summary.labelled:,} with a label",
+        f"{counted(summary.rejects, 'reject')}{where}; {counted(summary.statements, 'statement')}, "
+        f"{summary.labelled:,} with a label",
         err=True,
     )
     if summary.rejects:
