@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import settings
@@ -40,3 +41,19 @@ def small_model(small_dataset: Dataset) -> Model:
 @pytest.fixture(scope="session")
 def default_model() -> Model:
     return stance.load(ROOT / "models" / "default")
+
+
+def read_cases(path: Path) -> list[Any]:
+    """Return the cases of a JSONL file as parameters; each says in `why` what it is about."""
+    cases = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [
+        pytest.param(
+            case,
+            id=f"line {number}: {case['why']}",
+            # A case that passes although it is marked fails the run, so that the mark is taken away.
+            marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=case["why"])]
+            if case.get("known_failure")
+            else [],
+        )
+        for number, case in enumerate(cases, 1)
+    ]

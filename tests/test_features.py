@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from conftest import read_cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,21 +52,7 @@ def names(text: str, featurizer: Featurizer = FEATURIZER) -> set[str]:
     return {Feature(*fields).name for fields in featurizer.features(featurizer.tokens(text))}
 
 
-def read_cases() -> list[Any]:
-    cases = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
-    return [
-        pytest.param(
-            case,
-            id=f"line {number}: {case['why']}",
-            marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=case["why"])]
-            if case.get("known_failure")
-            else [],
-        )
-        for number, case in enumerate(cases, 1)
-    ]
-
-
-@pytest.mark.parametrize("case", read_cases())
+@pytest.mark.parametrize("case", read_cases(CASES))
 def test_case(case: dict[str, Any]) -> None:
     found = names(case["text"])
     assert not set(case.get("has", ())) - found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from conftest import read_cases
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -66,20 +66,7 @@ def assert_covers(text: str, statements: tuple[Statement, ...]) -> None:
     assert not text[end:].strip()
 
 
-def read_cases() -> list[Any]:
-    cases = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
-    return [
-        pytest.param(
-            case,
-            id=f"line {number}: {case['why']}",
-            # A case that passes although it is marked fails the run, so that the mark is taken away.
-            marks=[pytest.mark.xfail(strict=True, raises=AssertionError)] if case.get("known_failure") else [],
-        )
-        for number, case in enumerate(cases, 1)
-    ]
-
-
-@pytest.mark.parametrize("case", read_cases())
+@pytest.mark.parametrize("case", read_cases(CASES))
 def test_case(case: dict[str, Any]) -> None:
     statements = split_statements(case["text"])
     assert [statement.text for statement in statements] == case["statements"]

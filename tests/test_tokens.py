@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from conftest import read_cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,22 +23,7 @@ MOST_SECONDS: Final = 10.0
 any_text = st.text(st.characters(exclude_categories=())) | st.text("aAé\u0301'’\"“”«»„-.,1 \u200b\ud800\U000e0100nt")
 
 
-def read_cases() -> list[Any]:
-    cases = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
-    return [
-        pytest.param(
-            case,
-            id=f"line {number}: {case['why']}",
-            # A case that passes although it is marked fails the run, so that the mark is taken away.
-            marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=case["why"])]
-            if case.get("known_failure")
-            else [],
-        )
-        for number, case in enumerate(cases, 1)
-    ]
-
-
-@pytest.mark.parametrize("case", read_cases())
+@pytest.mark.parametrize("case", read_cases(CASES))
 def test_case(case: dict[str, Any]) -> None:
     tokens = tokenise(case["text"])
     assert [token.text for token in tokens] == case["tokens"]
