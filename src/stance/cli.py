@@ -38,8 +38,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
-            # Nobody reads any more; without this, Python complains again when it closes stdout.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            _drop_output()
             raise InputError("output: the pipe was closed early; what was printed before is valid") from error
 
 
@@ -451,7 +450,14 @@ def main() -> NoReturn:
     except MemoryError:
         _fail("not enough memory; split the input")
     except OSError as error:
+        if error.filename is None:
+            _drop_output()
         _fail(f"{error.filename or 'output'}: {error.strerror or error}; check the place and its rights")
+
+
+def _drop_output() -> None:
+    """Send what is still to be printed nowhere; else Python complains once more when it closes stdout."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fail(message: str, code: int = WRONG) -> NoReturn:
