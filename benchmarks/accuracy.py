@@ -68,11 +68,11 @@ def tfidf(dataset: stance.Dataset, texts: dict[str, str], tried: list[str], fram
     jobs = [(None, settings)] + [(fold, settings) for fold in range(settings.folds)]
     fits = training.run_fits(dataset, design, learned, folds, jobs, None)
     out_of_fold = training.scores_out_of_fold(design, folds, fits[1:])
-    slopes, offsets, thresholds, _ = training.calibrate(dataset, learned, out_of_fold)
+    found = training.calibrated_rows(dataset, learned, out_of_fold, folds, settings)
     coefficients, intercepts = fits[0]
     scores = vectorizer.transform(tried) @ coefficients.T + intercepts
-    probabilities = calibrated(scores, slopes, offsets, exclusive=dataset.labels.exclusive)
-    return Scored(frame.truth, probabilities, probabilities >= thresholds, frame.labels, frame.groups)
+    probabilities = calibrated(scores, found.slopes, found.offsets, exclusive=dataset.labels.exclusive)
+    return Scored(frame.truth, probabilities, probabilities >= found.thresholds, frame.labels, frame.groups)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from stance.calibration import best_threshold, natural_weights, platt, temperature
+from stance.calibration import best_threshold, natural_weights, platt, precise_threshold, temperature
 
 Floats = NDArray[np.float64]
 SLOPE: Final = 1.7
@@ -86,6 +86,10 @@ class TestPlatt:
         assert sigmoid(slope * (-scores - 50.0) + offset).mean() == pytest.approx(truth.mean(), rel=0.01)
 
 
+def one_round(scores: Floats) -> NDArray[np.int64]:
+    return np.ones(len(scores), dtype=np.int64)
+
+
 class TestNaturalWeights:
     """Ordinary news of which a random sample and a rich one were annotated."""
 
@@ -105,7 +109,7 @@ class TestNaturalWeights:
 
     def test_the_share_is_estimated(self) -> None:
         scores, truth, random, _, share = self.simulated()
-        weights = natural_weights(scores, random, np.full(len(scores), np.nan))
+        weights = natural_weights(scores, random, np.full(len(scores), np.nan), one_round(scores))
         assert weights.mean() == pytest.approx(1.0)
         assert (weights > 0).all()
         assert truth.mean() > 2 * share, "the sample is rich, or this would test nothing"
@@ -113,27 +117,34 @@ class TestNaturalWeights:
 
     def test_the_share_is_known(self) -> None:
         scores, truth, random, design, share = self.simulated()
-        weights = natural_weights(scores, random, design)
+        weights = natural_weights(scores, random, design, one_round(scores))
         np.testing.assert_allclose(weights, design / design.mean())
         assert np.average(truth, weights=weights) == pytest.approx(share, rel=0.1)
 
-    def test_part_is_known(self) -> None:
-        scores, truth, random, design, share = self.simulated()
-        recorded = np.random.default_rng(6).random(len(design)) < 0.5
-        weights = natural_weights(scores, random, np.where(recorded, design, np.nan))
-        assert weights[recorded].mean() == pytest.approx(1.0)
-        assert weights[~recorded].mean() == pytest.approx(1.0)
-        assert np.average(truth, weights=weights) == pytest.approx(share, rel=0.15)
+    def test_rows_drawn_before_stand_for_themselves(self) -> None:
+        _, truth, random, design, share = self.simulated()
+        # 200,000 more sentences of which all that carry the label, and no other, were annotated beforehand.
+        chance = np.random.default_rng(6)
+        before = np.flatnonzero(chance.random(200_000) < share)
+        known = np.append(design, np.full(len(before), np.nan))
+        rounds = np.append(np.full(len(design), 3), np.full(len(before), 1))
+        everything = np.append(truth, np.ones(len(before), bool))
+        weights = natural_weights(np.zeros((len(known), 1)), np.append(random, before < 0), known, rounds)
+        assert len(np.unique(weights[len(design) :])) == 1
+        found = np.average(everything, weights=weights)
+        assert found == pytest.approx((200_000 * share + len(before)) / (200_000 + len(before)), rel=0.05)
 
     @pytest.mark.parametrize("random", [True, False])
     def test_one_kind_of_draw_weighs_alike(self, random: bool) -> None:
         scores, _ = drawn(50)
-        weights = natural_weights(scores[:, None], np.full(50, random), np.full(50, np.nan))
+        weights = natural_weights(scores[:, None], np.full(50, random), np.full(50, np.nan), one_round(scores))
         assert weights.tolist() == [1.0] * 50
 
     def test_several_labels_and_a_constant_score(self) -> None:
         scores, truth, random, _, share = self.simulated()
-        weights = natural_weights(np.hstack([scores, np.zeros_like(scores)]), random, np.full(len(scores), np.nan))
+        weights = natural_weights(
+            np.hstack([scores, np.zeros_like(scores)]), random, np.full(len(scores), np.nan), one_round(scores)
+        )
         assert np.average(truth, weights=weights) == pytest.approx(share, rel=0.15)
 
 
@@ -204,3 +215,21 @@ class TestBestThreshold:
 
     def test_rows_of_one_probability_stay_together(self) -> None:
         assert best_threshold(np.full(5, 0.3), np.ones(5)) <= 0.3
+
+
+class TestPreciseThreshold:
+    def test_the_precision_is_reached_and_no_recall_is_given_away(self) -> None:
+        scores, truth = drawn(200_000)
+        probabilities = sigmoid(SLOPE * scores + OFFSET)
+        weights = np.ones(len(scores))
+        for wanted in (0.6, 0.8, 0.95):
+            given = probabilities >= precise_threshold(probabilities, weights, wanted)
+            assert truth[given].mean() == pytest.approx(wanted, abs=0.02)
+
+    def test_weights_count(self) -> None:
+        probabilities = np.array([0.9, 0.5])
+        assert precise_threshold(probabilities, np.array([1.0, 1.0]), 0.6) == 0.5
+        assert precise_threshold(probabilities, np.array([1.0, 9.0]), 0.6) == 0.9
+
+    def test_out_of_reach(self) -> None:
+        assert precise_threshold(np.array([0.3, 0.2]), np.ones(2), 0.5) == 1.0

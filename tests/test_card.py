@@ -12,7 +12,7 @@ import pytest
 import stance
 from stance.card import model_card
 from stance.dataset import Dataset, is_held_apart
-from stance.evaluation import Evaluation, evaluate
+from stance.evaluation import Estimate, Evaluation, evaluate
 from stance.labels import LabelSet
 from stance.model import Model
 from stance.trials import held_apart_trial
@@ -74,6 +74,9 @@ def test_lists_thresholds_and_positives(model: Model) -> None:
             name,
             f"{threshold:.3f}",
             f"{entry['share_of_news']:.2%}",
+            f"{entry['mean_probability']:.2%}",
+            str(Estimate(entry["brier_skill"], *entry["brier_skill_interval"])),
+            f"{entry['calibration_slope']:.2f}",
             f"{entry['positives']:,}",
             f"{entry['effective_positives']:.0f}",
         ]

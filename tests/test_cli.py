@@ -18,6 +18,7 @@ import pytest
 import stance
 from stance.cli import cli
 from stance.dataset import Dataset, is_held_apart, load_dataset
+from stance.rows import statement_id
 
 ROOT = Path(__file__).resolve().parent.parent
 BAD = [json.loads(line) for line in (ROOT / "tests/cases/bad_input.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -56,6 +57,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "table.csv": b"id,story\n1,He denied it.\n",
         "semicolons.csv": b"id;text\n1;He denied it.\n",
         "annotated.jsonl": b'{"text": "He denied it.", "labels": ["denial"]}\n{"text": "It rained.", "labels": []}\n',
+        "pool.jsonl": b'{"id": "%s", "text": "He denied it.", "labels": []}\n' % statement_id("He denied it.").encode(),
         "unknown_label.jsonl": b'{"text": "a", "labels": []}\n{"text": "b", "labels": ["nope"]}\n',
         "nothing/notes.xyz": b"x",
         "unknown_field/statements/a.jsonl": b'{"id": "a", "text": "A", "labels": ["denial"], "colour": "red"}\n',
@@ -391,3 +393,37 @@ def test_a_model_is_kept_where_nothing_is_held_apart(tmp_path: Path) -> None:
     assert "Read by two \ufffd clerks." in card
     assert "F1" not in card
     assert json.loads(done("predict", "--json", "--model", "model", "He denied it.", cwd=tmp_path))["labels"]
+
+
+def test_a_round_of_annotation(tmp_path: Path) -> None:
+    """Draw, read, take back, compare, extract: as an annotator's desk does it."""
+    texts = [f"The mayor of town {n} denied the report." if n % 2 else f"It rained in town {n}." for n in range(60)]
+    pool = tmp_path / "pool.jsonl"
+    pool.write_text("".join(json.dumps({"id": statement_id(text), "text": text}) + "\n" for text in texts))
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("labels.toml", "lexicon.toml"):
+        shutil.copy(ROOT / "data" / name, data / name)
+    arguments = ("--size", "30", "--round", "4", "--part-rows", "20", "--twice", "0.5", "--favour", "denial=3")
+    said = done("sample", "draw", str(pool), "--to", "batch", "--data", "data", *arguments, cwd=tmp_path)
+    assert "random" in said
+    assert "60 candidates" in said
+    for part in (tmp_path / "batch").glob("part-*.txt"):
+        denials = [line.split("\t")[0] for line in part.read_text().splitlines() if "denied" in line]
+        part.with_suffix(".answers").write_text("".join(f"{number} den\n" for number in denials) + "end\n")
+    collected = done("sample", "collect", "batch", "--to", "labels.jsonl", "--data", "data", cwd=tmp_path)
+    assert "0 settled by a third reading, 0 borderline" in collected
+    compared = done("agreement", "batch/first.jsonl", "batch/second.jsonl", "--data", "data", cwd=tmp_path)
+    assert "raw agreement 1.000" in compared
+    assert "only first 0   only second 0" in compared
+    document = json.loads(
+        done("agreement", "batch/first.jsonl", "batch/second.jsonl", "--data", "data", "--json", cwd=tmp_path)
+    )
+    assert document["denial"]["pairs"][0]["kappa"]["value"] == 1.0
+    rows = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
+    assert all(row["weight"] >= 1 and row["round"] == 4 for row in rows)
+    made = done("extract", "--labels", "labels.jsonl", "--texts", "pool.jsonl", "--data", "data", cwd=tmp_path)
+    assert made.startswith(f"{len(rows):,} rows ({len(rows)} added")
+    # What is annotated is not drawn again.
+    again = done("sample", "draw", str(pool), "--to", "next", "--data", "data", "--size", "5", cwd=tmp_path)
+    assert f"{60 - len(rows)} candidates" in again

@@ -15,9 +15,22 @@ from pathlib import Path
 
 import pytest
 
+from stance.rows import statement_id
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120"}
+
+
+POOL = [
+    f"{name} denied the report." if n % 2 else f"It rained in {name}." for n, name in enumerate(map(str, range(90)))
+]
+# What a person does between two commands of a block: here every part is answered.
+READING = """\
+for part in batch/part-*.txt; do
+  { grep denied "$part" | sed 's/\\t.*/ denial/'; echo end; } > "${part%.txt}.answers"
+done
+"""
 
 
 def blocks(language: str) -> list[str]:
@@ -104,6 +117,9 @@ def newsroom(tmp_path: Path) -> Path:
         *(f"statements/contrast-{kind}.jsonl" for kind in ("denial", "dialogue")),
     ):
         shutil.copy(ROOT / "data" / name, mine / name)
+    (tmp_path / "pool.jsonl").write_text(
+        "".join(json.dumps({"id": statement_id(text), "text": text}) + "\n" for text in POOL), encoding="utf-8"
+    )
     shim = tmp_path / "bin"
     shim.mkdir()
     python = shlex.quote(sys.executable)
@@ -117,6 +133,7 @@ def test_shell_blocks(newsroom: Path) -> None:
     scripts = [block for block in blocks("sh") if "stance " in block and "git clone" not in block]
     assert len(scripts) >= 3
     for script in scripts:
+        script = re.sub(r"^# read batch.*\n", lambda _: READING, script, flags=re.MULTILINE)
         ran = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", script],
             capture_output=True,

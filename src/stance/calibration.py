@@ -9,18 +9,26 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Integers = NDArray[np.int64]
 
 FLATTEST: Final = 1e-6
 _KNOTS = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
 
 
-def natural_weights(scores: Floats, at_random: Bools, known: Floats) -> Floats:
+def natural_weights(scores: Floats, at_random: Bools, known: Floats, rounds: Integers) -> Floats:
     """Return how many sentences of ordinary news each annotated row stands for.
 
-    Rows that a model picked are richer in labels than news is. Where the inclusion probability of a row was recorded,
-    its inverse is taken. Elsewhere it is estimated by draw and score: a logistic regression tells from the
-    out-of-fold scores how probable it is that such a row came by the random draw rather than by a model's, and that
-    share of the rows with such scores is what a natural sample would have had.
+    Rows that a model picked are richer in labels than news is. Where inclusion probabilities were recorded, they
+    decide. Every round was drawn from what the rounds before had left, so what was annotated before a round stands for
+    itself there, and its own rows for what was left; the mean of these estimates, one a round, is unbiased. Rows
+    without a recorded probability are taken as drawn before the others.
+
+    Where none was recorded, a logistic regression tells from the out-of-fold scores how probable it is that such a row
+    came by the random draw rather than by a model's, and that share of the rows with such scores is what a natural
+    sample would have had.
+
+    Source of the mean over rounds: D. Raj, Some estimators in sampling with varying probabilities without
+    replacement, 1956.
 
     Parameters
     ----------
@@ -30,6 +38,8 @@ def natural_weights(scores: Floats, at_random: Bools, known: Floats) -> Floats:
         Whether a row was drawn at random from everything, shape (n,).
     known
         Recorded inverse inclusion probabilities, NaN where there is none, shape (n,).
+    rounds
+        Number of the round in which each row was drawn, shape (n,).
 
     Returns
     -------
@@ -37,17 +47,17 @@ def natural_weights(scores: Floats, at_random: Bools, known: Floats) -> Floats:
         Weights above 0 with mean 1; all 1 where nothing was drawn by a model or nothing at random.
     """
     weights = np.ones(len(scores))
-    unknown = np.isnan(known)
-    if at_random[unknown].any() and not at_random[unknown].all():
+    recorded = ~np.isnan(known)
+    if recorded.any():
+        drawn, place = np.unique(rounds[recorded], return_inverse=True)
+        weights[recorded] = (known[recorded] + len(drawn) - 1 - place) / len(drawn)
+    elif at_random.any() and not at_random.all():
         from sklearn.linear_model import LogisticRegression
 
         shape = _splines(scores)
-        chosen = LogisticRegression(C=1.0, max_iter=3000).fit(shape[unknown], at_random[unknown])
-        weights[unknown] = np.maximum(chosen.predict_proba(shape[unknown])[:, 1], 1e-4)
-        weights[unknown] /= weights[unknown].mean()
-    if not unknown.all():
-        weights[~unknown] = known[~unknown] / known[~unknown].mean()
-    return weights
+        chosen = LogisticRegression(C=1.0, max_iter=3000).fit(shape, at_random)
+        weights = np.maximum(chosen.predict_proba(shape)[:, 1], 1e-4)
+    return np.asarray(weights / weights.mean())
 
 
 def _splines(scores: Floats) -> Floats:
@@ -140,3 +150,28 @@ def best_threshold(probabilities: Floats, weights: Floats) -> float:
     best = int(np.argmax(np.where(last_of_ties, f1, -1.0)))
     below = chances[best + 1] if best + 1 < len(chances) else 0.0
     return float((chances[best] + below) / 2.0)
+
+
+def precise_threshold(probabilities: Floats, weights: Floats, wanted: float) -> float:
+    """Return the lowest probability from which a label is given so that its expected precision is as wanted.
+
+    Like `best_threshold` it goes by the calibrated probabilities.
+
+    Parameters
+    ----------
+    probabilities, weights
+        Out of fold, shape (n,).
+    wanted
+        Precision in the natural mix, 0 to 1.
+
+    Returns
+    -------
+    float
+        1 where no threshold reaches it.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    chances, heavy = probabilities[order], weights[order]
+    precision = np.cumsum(heavy * chances) / np.cumsum(heavy)
+    last_of_ties = np.append(chances[1:] != chances[:-1], True)
+    reached = np.flatnonzero(last_of_ties & (precision >= wanted))
+    return float(chances[reached[-1]]) if len(reached) else 1.0

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from stance.evaluation import Estimate, Evaluation
 from stance.model import Model
-
-if TYPE_CHECKING:
-    from stance.evaluation import Evaluation
 
 _CAUTION = """\
 For finding such statements, so that a person can read them. A label says that the text reports an act of speaking; it
@@ -31,6 +27,8 @@ def model_card(model: Model, held_apart: Evaluation | None, provenance: str = ""
     rows, figures = about["rows"], about["figures"]
     # Own rows are no sample of anything, so only stand-off rows can speak for the news.
     real = rows["standoff"] > 0
+    share = f"share of {'news' if real else 'rows'}"
+    counts = ("positives", "effective positives |")
     lines = [
         f"# Model {model.id}",
         "",
@@ -54,16 +52,18 @@ def model_card(model: Model, held_apart: Evaluation | None, provenance: str = ""
         "",
         f"Fitted out of fold on {figures['calibrated_on']}, "
         + ("each weighted by what it stands for in ordinary news." if real else "so for their mix, not that of news."),
-        "*Effective positives* is the number of equally weighted rows that would tell as much.",
+        "Mean probability, Brier skill and slope were measured on folds that the calibration had not seen; a slope of",
+        "1 is right. *Effective positives* is the number of equally weighted rows that would tell as much.",
         "",
-        f"| label | threshold | share of {'news' if real else 'rows'} | positives | effective positives |",
-        "|---|---|---|---|---|",
+        " | ".join(("| label", "threshold", share, "mean probability", "Brier skill [95% interval]", "slope", *counts)),
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, threshold in zip(model.labels.names, model.thresholds.tolist(), strict=True):
         entry = figures["labels"][name]
         lines.append(
-            f"| {name} | {threshold:.3f} | {entry['share_of_news']:.2%} | {entry['positives']:,} "
-            f"| {entry['effective_positives']:.0f} |"
+            f"| {name} | {threshold:.3f} | {entry['share_of_news']:.2%} | {entry['mean_probability']:.2%} "
+            f"| {Estimate(entry['brier_skill'], *entry['brier_skill_interval'])} | {entry['calibration_slope']:.2f} "
+            f"| {entry['positives']:,} | {entry['effective_positives']:.0f} |"
         )
     few = [name for name, entry in figures["labels"].items() if entry["few"]]
     if few:

@@ -1,30 +1,27 @@
-"""Thin commands over the rooms. Data goes to stdout, messages and progress to stderr."""
+"""The command line, and the commands that use a model. Data goes to stdout, messages and progress to stderr."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
+from stance.cli_annotation import ANNOTATION
+from stance.cli_training import TRAINING
 from stance.display import counted, print_article, print_explanation, print_prediction, progress, shown
 from stance.inputs import without_surrogates
+from stance.options import EXISTING, load_model, model_options, print_json
 from stance.records import InputError, StanceError
-
-if TYPE_CHECKING:
-    from stance.model import Model
 
 DONE, REJECTS, WRONG = 0, 1, 2
 TOP_FEATURES: Final = 8
 # A message may repeat what a file holds, and that may be long.
 LONGEST_MESSAGE: Final = 1000
-
-_EXISTING = click.Path(path_type=Path)
 
 
 class _Commands(click.Group):
@@ -61,16 +58,6 @@ def cli(ctx: click.Context) -> None:
         ctx.color = False
 
 
-def model_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--model`` and ``--threshold``."""
-    command = click.option(
-        "--threshold", "thresholds", multiple=True, metavar="LABEL=P", help="Give LABEL from probability P on."
-    )(command)
-    return click.option("--model", "folder", type=_EXISTING, help="Model folder; the default model if left out.")(
-        command
-    )
-
-
 @cli.command(short_help="Label single statements.")
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @model_options
@@ -80,7 +67,7 @@ def predict(texts: tuple[str, ...], folder: Path | None, thresholds: tuple[str, 
 
     A statement is a sentence; of one longer than 8,192 characters only the beginning counts.
     """
-    model = _load(folder, thresholds)
+    model = load_model(folder, thresholds)
     found = False
     for text in _statements(texts):
         found = True
@@ -89,7 +76,7 @@ def predict(texts: tuple[str, ...], folder: Path | None, thresholds: tuple[str, 
             document = {
                 "text": made.text, "labels": made.labels, "probabilities": made.probabilities, "scores": made.scores,
             }  # fmt: skip
-            _print_json(document)
+            print_json(document)
         else:
             print_prediction(made)
     if not found:
@@ -106,7 +93,7 @@ def explain(
     text: str, folder: Path | None, thresholds: tuple[str, ...], only: str | None, top: int, as_json: bool
 ) -> None:
     """Say which words and patterns speak for and against each label of TEXT (- for stdin)."""
-    model = _load(folder, thresholds)
+    model = load_model(folder, thresholds)
     names = model.labels.names
     if only is not None and only not in names:
         raise InputError(f"--label {only}: unknown label; the model has {', '.join(names)}")
@@ -123,7 +110,7 @@ def explain(
             {"features": each.features, "start": each.start, "end": each.end, "weights": only_named(each.weights)}
             for each in found.contributions
         ]
-        _print_json(
+        print_json(
             {
                 "text": made.text, "labels": made.labels, "probabilities": made.probabilities, "scores": made.scores,
                 "intercepts": only_named(found.intercepts), "contributions": listed,
@@ -137,10 +124,10 @@ def explain(
 @cli.command(short_help="Label all statements of articles.")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @model_options
-@click.option("-o", "--output", type=_EXISTING, help="Write rows here: .jsonl or .csv; - for JSONL on stdout.")
+@click.option("-o", "--output", type=EXISTING, help="Write rows here: .jsonl or .csv; - for JSONL on stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print rows as JSONL instead of a table.")
 @click.option(
-    "--rejects", type=_EXISTING, help="Where articles that cannot be read go; OUTPUT.rejects.jsonl if left out."
+    "--rejects", type=EXISTING, help="Where articles that cannot be read go; OUTPUT.rejects.jsonl if left out."
 )
 @click.option(
     "--format",
@@ -177,7 +164,7 @@ def score(
     from stance.records import Article
     from stance.scoring import RejectWriter, Row, RowWriter, Summary, columns_of, score_records
 
-    model = _load(folder, thresholds)
+    model = load_model(folder, thresholds)
     columns = Columns(text=text_column, id=id_column, date=date_column, source=source_column)
     target = None if output is None or str(output) == "-" else output
     if rejects is not None and target is not None and rejects.resolve() == target.resolve():
@@ -222,201 +209,8 @@ def score(
         sys.exit(REJECTS)
 
 
-@cli.command(short_help="Train a model from annotated statements.")
-@click.option("--data", "folder", default="data", show_default=True, type=_EXISTING, help="Data folder.")
-@click.option("--output", type=_EXISTING, help="Model folder to write; models/default for the data folder `data`.")
-@click.option("--settings", "settings_path", type=_EXISTING, help="Settings file; DATA/settings.json if left out.")
-@click.option("--own-only", is_flag=True, help="Leave the stand-off rows out.")
-@click.option("--search", is_flag=True, help="Search for better settings first, and store them.")
-def train(folder: Path, output: Path | None, settings_path: Path | None, own_only: bool, search: bool) -> None:
-    """Train a model from annotated statements with the stored settings."""
-    import stance
-    from stance.card import model_card
-    from stance.dataset import is_held_apart, load_dataset
-    from stance.evaluation import evaluate, format_table
-    from stance.files import write_whole
-    from stance.search import search as search_settings
-    from stance.settings import read_settings
-    from stance.store import save
-    from stance.trials import held_apart_trial
-
-    if output is None:
-        if folder != Path("data"):
-            raise InputError(f"--data {folder}: say with --output where its model goes, such as models/mine")
-        output = Path("models/default")
-    dataset = load_dataset(folder, own_only=own_only)
-    settings = read_settings(settings_path) if settings_path else dataset.settings
-    if search:
-        with progress("trials") as report:
-            settings = search_settings(dataset, settings, progress=report)
-        settings_path = settings_path or folder / "settings.json"
-        write_whole(settings_path, json.dumps(settings.to_json(), indent=1) + "\n")
-        click.echo(f"settings stored in {settings_path}", err=True)
-    with progress("fits") as report:
-        model = save(stance.train(dataset, settings, progress=report), output)
-    measured = None
-    if any(map(is_held_apart, dataset.groups)):
-        trial = held_apart_trial(model, dataset, str(model.about["data_sha256"]))
-        measured = evaluate(trial.scored, signature=trial.signature(model, 0, stance.__version__))
-        click.echo(format_table(measured))
-    else:
-        click.echo("nothing measured: no row of the dataset is held apart; annotate more groups", err=True)
-    origin = folder / "PROVENANCE.md"
-    provenance = origin.read_text(encoding="utf-8", errors="replace") if origin.exists() else ""
-    write_whole(output / "README.md", model_card(model, measured, provenance))
-    click.echo(f"model {model.id} written to {output}", err=True)
-
-
-@cli.command(short_help="Measure a model on annotated rows.")
-@click.option(
-    "--data",
-    "data_path",
-    default="data",
-    show_default=True,
-    type=_EXISTING,
-    help="Data folder (its held-apart rows), or a JSONL file.",
-)
-@model_options
-@click.option("--by", "by_name", help="Also measure for each value of this field.")
-@click.option("--label-field", default="labels", show_default=True, help="Field with the labels, for a file.")
-@click.option("--report", "report_folder", type=_EXISTING, help="Write an HTML report with plots into this folder.")
-@click.option(
-    "--errors", "error_count", default=10, show_default=True, type=click.IntRange(0), help="Worst errors a label."
-)
-@click.option("--resamples", default=1000, show_default=True, type=click.IntRange(1), help="Bootstrap resamples.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the bootstrap.")
-@click.option("--json", "as_json", is_flag=True, help="Print the measures as one JSON object.")
-def evaluate(
-    data_path: Path,
-    folder: Path | None,
-    thresholds: tuple[str, ...],
-    by_name: str | None,
-    label_field: str,
-    report_folder: Path | None,
-    error_count: int,
-    resamples: int,
-    seed: int,
-    as_json: bool,
-) -> None:
-    """Measure a model on annotated rows that it has not learned from."""
-    import stance
-    from stance.dataset import data_hash, load_dataset
-    from stance.evaluation import by_field, format_table, worst_errors
-    from stance.evaluation import evaluate as measure
-    from stance.trials import error_place, error_reasons, file_trial, held_apart_trial
-
-    model = _load(folder, thresholds)
-    if data_path.is_dir():
-        if label_field != "labels":
-            raise InputError(f"--label-field {label_field}: {data_path} is a folder; only a file may have other fields")
-        dataset = load_dataset(data_path)
-        trial = held_apart_trial(model, dataset, data_hash(dataset))
-    else:
-        trial = file_trial(model, data_path, label_field)
-    signature = trial.signature(model, seed, stance.__version__)
-    measured = measure(trial.scored, resamples=resamples, seed=seed, signature=signature)
-    by = None
-    if by_name:
-        values = trial.field_values(by_name)
-        by = by_field(trial.scored, values, resamples=resamples, seed=seed, signature=signature)
-    errors = worst_errors(trial.scored, error_count) if error_count else []
-    if report_folder is not None:
-        from stance.plots import ReportError, write_report
-
-        listed = [
-            ReportError(
-                text=getattr(trial.rows[error.row], "text", ""),
-                place=error_place(trial.rows[error.row]),
-                label=error.label,
-                kind=error.kind,
-                probability=error.probability,
-                contributions=tuple(error_reasons(model, trial.rows[error.row], error)),
-            )
-            for error in errors
-        ]
-        title = f"Model {model.id} on {trial.split}"
-        page = write_report(report_folder, measured, trial.scored, listed, title, by, by_name or "field value")
-        click.echo(f"report written to {page}", err=True)
-    if as_json:
-        document = measured.to_json()
-        if by is not None:
-            document["by"] = {value: each.to_json() for value, each in by.items()}
-        _print_json(document)
-        return
-    click.echo(format_table(measured))
-    for value, each in (by or {}).items():
-        click.echo(f"\n{by_name} = {value}\n")
-        click.echo(format_table(each))
-    if errors:
-        click.echo("\nWorst errors")
-    for error in errors:
-        row = trial.rows[error.row]
-        click.echo(f"\n{error.label}, {error.kind}, probability {error.probability:.3f}: {error_place(row)}")
-        if text := getattr(row, "text", ""):
-            click.echo(f"  {shown(text, 300)}")
-        for name, weight in error_reasons(model, row, error):
-            click.echo(f"  {weight:+8.3f}  {name}")
-
-
-@cli.command(short_help="Add stand-off labels and make their features.")
-@click.option("--data", "folder", default="data", show_default=True, type=_EXISTING, help="Data folder.")
-@click.option(
-    "--labels", "label_files", multiple=True, type=_EXISTING, metavar="FILE", help="JSONL rows to add; may be repeated."
-)
-@click.option(
-    "--texts",
-    "text_files",
-    multiple=True,
-    type=_EXISTING,
-    metavar="FILE",
-    help="JSONL of id and text; may be repeated.",
-)
-def extract(folder: Path, label_files: tuple[Path, ...], text_files: tuple[Path, ...]) -> None:
-    """Add stand-off labels, and make the feature matrix anew from the texts; no text is stored."""
-    from stance.features import Featurizer
-    from stance.labels import read_labels
-    from stance.lexicon import read_lexicon
-    from stance.standoff import extract as extract_rows
-
-    labels = read_labels(folder / "labels.toml")
-    featurizer = Featurizer(read_lexicon(folder / "lexicon.toml"))
-    with progress("rows") as report:
-        summary = extract_rows(
-            folder / "standoff",
-            featurizer,
-            labels,
-            label_files=label_files,
-            text_files=text_files,
-            progress=report,
-        )
-    click.echo(
-        f"{summary.rows:,} rows ({summary.added:,} added, {summary.replaced:,} replaced, "
-        f"{summary.near:,} near-duplicates); {summary.kept:,} of {summary.met:,} features occur often enough to be kept"
-    )
-
-
-@cli.command(short_help="Check all annotated data.")
-@click.option("--data", "folder", default="data", show_default=True, type=_EXISTING, help="Data folder.")
-def validate(folder: Path) -> None:
-    """Check all annotated data: form, labels, duplicates, places, splits and the feature matrix."""
-    from stance.dataset import is_held_apart, load_dataset
-    from stance.validation import validate as find_problems
-
-    problems = find_problems(folder)
-    for problem in problems:
-        click.echo(str(problem))
-    if problems:
-        raise InputError(f"{folder}: {counted(len(problems), 'problem')}; mend the lines listed above")
-    dataset = load_dataset(folder)
-    real = dataset.standoff.rows if dataset.standoff else ()
-    apart = sum(is_held_apart(group) for group in dataset.groups)
-    click.echo(
-        f"{folder}: all checks passed; {counted(len(dataset.own), 'own statement')}, "
-        f"{counted(len(real), 'stand-off row')}, {apart:,} of them held apart"
-    )
-    for name in dataset.labels.names:
-        own_rows, real_rows = (sum(name in row.labels for row in rows) for rows in (dataset.own, real))
-        click.echo(f"  {name:<24} {own_rows:>6,} own {real_rows:>8,} stand-off")
+for _command in (*TRAINING, *ANNOTATION):
+    cli.add_command(_command)
 
 
 def main() -> NoReturn:
@@ -465,31 +259,6 @@ def _fail(message: str, code: int = WRONG) -> NoReturn:
     sys.exit(code)
 
 
-def _load(folder: Path | None, thresholds: tuple[str, ...]) -> Model:
-    from dataclasses import replace
-
-    from stance.store import load
-
-    model = load(folder)
-    wanted = model.thresholds.copy()
-    for each in thresholds:
-        name, equals, value = each.partition("=")
-        if name not in model.labels.names:
-            raise InputError(
-                f"--threshold {each}: unknown label {name!r}; the model has {', '.join(model.labels.names)}"
-            )
-        try:
-            chance = float(value)
-        except ValueError:
-            chance = -1.0
-        if not equals or not 0.0 <= chance <= 1.0:
-            raise InputError(f"--threshold {each}: give LABEL=P with P from 0 to 1")
-        wanted[model.labels.names.index(name)] = chance
-    if thresholds and model.labels.exclusive:
-        raise InputError("--threshold: the model's label set is exclusive, so the most probable label is given")
-    return replace(model, thresholds=wanted)
-
-
 def _statements(texts: tuple[str, ...]) -> Iterator[str]:
     for text in texts or ("-",):
         if text != "-":
@@ -507,7 +276,3 @@ def _decoded(raw: bytes, line: int) -> str:
     except UnicodeDecodeError as error:
         line += raw[: error.start].count(b"\n")
         raise InputError(f"stdin:{line}: not valid UTF-8; convert the text first") from error
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False))

@@ -21,7 +21,10 @@ HELD_APART: Final = 0.15
 
 @dataclass(frozen=True, slots=True)
 class OwnStatement:
-    """One statement of our own writing; `path` and `line` tell where it stands."""
+    """One statement of our own writing.
+
+    `phenomenon` names what a challenge statement is about, such as ``refusal``; `path` and `line` tell where it stands.
+    """
 
     id: str
     text: str
@@ -30,6 +33,7 @@ class OwnStatement:
     region: str = ""
     register: str = ""
     set: str = ""
+    phenomenon: str = ""
     article: str = ""
     position: int | None = None
     speaker: str = ""

@@ -143,8 +143,12 @@ class Model:
         listed = checked_texts(texts)
         scores = np.empty((len(listed), len(self.labels.names)))
         for number, text in enumerate(listed):
-            scores[number] = self._terms(self.featurizer.indices(text)).sum(axis=0) + self.intercepts
+            scores[number] = self.sums(self.featurizer.indices(text))
         return scores
+
+    def sums(self, buckets: list[int]) -> Floats:
+        """Return the scores (labels,) of a text that has these features, each bucket once."""
+        return np.asarray(self._terms(buckets).sum(axis=0) + self.intercepts)
 
     def probabilities(self, texts: Iterable[str]) -> Floats:
         """Return the calibrated probabilities of statements.

@@ -6,10 +6,11 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from stance.files import write_whole
 from stance.labels import LabelSet
 from stance.records import DataError
 
@@ -50,6 +51,11 @@ def read_lines(path: Path) -> Iterator[tuple[str, bytes]]:
         raise DataError(f"{path}: no such file; check the path") from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}:{number + 1}: cannot be read ({error}); get the file again") from error
+
+
+def write_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write one JSON object a line; the file appears whole or not at all."""
+    write_whole(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
 
 
 def json_object(line: bytes, place: str) -> dict[str, Any]:

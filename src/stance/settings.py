@@ -31,6 +31,8 @@ class Settings:
         Factor on the weight of rows that the annotators marked as borderline.
     own_rows
         Own statements a feature must occur in, where no stand-off row has it.
+    precision_by_label
+        Label name to the precision, in the natural mix, that its threshold has to reach; the others go by F1.
     folds
         Folds of the grouped cross-validation that calibration and search use.
     """
@@ -41,12 +43,14 @@ class Settings:
     own_weight: float = 0.3
     borderline_weight: float = 0.5
     own_rows: int = 2
+    precision_by_label: Mapping[str, float] = field(default_factory=dict)
     folds: int = 5
 
     def __post_init__(self) -> None:
         for name, given in (
             ("regularisation_by_label", self.regularisation_by_label),
             ("family_scale", self.family_scale),
+            ("precision_by_label", self.precision_by_label),
         ):
             if not isinstance(given, Mapping):
                 raise DataError(f"settings: {name} is {type(given).__name__}; give names with numbers")
@@ -59,6 +63,9 @@ class Settings:
         for name, value in numbers.items():
             if not _is_number(value) or value <= 0:
                 raise DataError(f"settings: {name} is {value!r}; give a number above 0")
+        for name, wanted in self.precision_by_label.items():
+            if not _is_number(wanted) or not 0 < wanted <= 1:
+                raise DataError(f"settings: precision_by_label.{name} is {wanted!r}; give a number above 0, at most 1")
         for family, factor in self.family_scale.items():
             if family not in FAMILIES or not _is_number(factor) or factor < 0:
                 raise DataError(

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from stance.calibration import best_threshold, natural_weights, platt, temperature
+from stance.calibration import natural_weights
 from stance.dataset import Dataset, data_hash, is_held_apart
 from stance.features import FAMILIES, FeatureSettings, Featurizer
-from stance.model import Model, calibrated
+from stance.measures import Scored
+from stance.model import Model
 from stance.records import DataError
+from stance.reliability import Calibration, calibrate
 from stance.settings import Settings
 
-# Under so few weighted positives, calibration and threshold of a label are rough; the model card says so.
-FEW_POSITIVES: Final = 100
 RANDOM_DRAW: Final = "random"
 
 Bools = NDArray[np.bool_]
@@ -45,6 +45,8 @@ class Rows:
         Shape (n,).
     known_weights
         Recorded inverse inclusion probabilities, NaN where there is none, shape (n,).
+    rounds
+        Rounds of drawing, shape (n,).
     groups
         Numbers of the groups, shape (n,).
     """
@@ -57,6 +59,7 @@ class Rows:
     borderline: Bools
     at_random: Bools
     known_weights: Floats
+    rounds: Integers
     groups: Integers
 
     def __getitem__(self, chosen: Bools) -> Rows:
@@ -65,7 +68,8 @@ class Rows:
             *(
                 getattr(self, name)[chosen]
                 for name in (
-                    "counts", "truth", "own", "held_apart", "borderline", "at_random", "known_weights", "groups",
+                    "counts", "truth", "own", "held_apart", "borderline", "at_random", "known_weights", "rounds",
+                    "groups",
                 )
             ),
         )  # fmt: skip
@@ -102,7 +106,13 @@ def train(
         If a label has no positive or no negative row, there are too few groups to cross-validate, or the settings name
         a label that the dataset does not have.
     """
-    settings = settings or dataset.settings
+    return fit(dataset, settings or dataset.settings, hold_apart=hold_apart, progress=progress)[0]
+
+
+def fit(
+    dataset: Dataset, settings: Settings, *, hold_apart: bool = True, progress: Progress | None = None
+) -> tuple[Model, Scored]:
+    """Train as `train` does, and return beside the model the rows that its calibration was tried on, out of fold."""
     featurizer = Featurizer(dataset.lexicon)
     rows = assemble(dataset, featurizer)
     learned = rows[~rows.held_apart] if hold_apart else rows
@@ -116,7 +126,7 @@ def train(
 
     weights = np.zeros((featurizer.settings.buckets, len(dataset.labels.names)), dtype=np.float32)
     weights[columns] = (coefficients * scales(columns, featurizer.settings, settings)).T
-    slopes, offsets, thresholds, figures = calibrate(dataset, learned, out_of_fold)
+    calibration = calibrated_rows(dataset, learned, out_of_fold, folds, settings)
     about = {
         "data_sha256": data_hash(dataset),
         "settings": settings.to_json(),
@@ -126,13 +136,38 @@ def train(
             "held_apart": len(rows.truth) - len(learned.truth),
         },
         "features": len(columns),
-        "figures": figures,
+        "figures": {
+            "calibrated_on": "stand-off rows" if (~learned.own).any() else "own rows",
+            "labels": calibration.figures,
+        },
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("numpy", "scipy", "scikit-learn", "stance-news")},
         },
     }
-    return Model(dataset.labels, featurizer, weights, intercepts, slopes, offsets, thresholds, about)
+    model = Model(
+        dataset.labels, featurizer, weights, intercepts,
+        calibration.slopes, calibration.offsets, calibration.thresholds, about,
+    )  # fmt: skip
+    return model, calibration.tried
+
+
+def calibrated_rows(dataset: Dataset, rows: Rows, scores: Floats, folds: Integers, settings: Settings) -> Calibration:
+    """Calibrate on the rows that speak for the news: own statements are no sample of anything.
+
+    They calibrate only where there is nothing else.
+    """
+    judged = ~rows.own if (~rows.own).any() else np.ones(len(scores), dtype=bool)
+    scores = scores[judged]
+    return calibrate(
+        scores,
+        rows.truth[judged],
+        natural_weights(scores, rows.at_random[judged], rows.known_weights[judged], rows.rounds[judged]),
+        dataset.labels,
+        folds=folds[judged],
+        groups=rows.groups[judged],
+        precision=settings.precision_by_label,
+    )
 
 
 def assemble(dataset: Dataset, featurizer: Featurizer) -> Rows:
@@ -172,6 +207,7 @@ def assemble(dataset: Dataset, featurizer: Featurizer) -> Rows:
         borderline=np.array([row.borderline for row in real] + [False] * len(own)),
         at_random=np.array([row.draw == RANDOM_DRAW for row in real] + [False] * len(own)),
         known_weights=np.array([np.nan if row.weight is None else row.weight for row in real] + none, dtype=float),
+        rounds=np.array([row.round for row in real] + [0] * len(own), dtype=np.int64),
         groups=groups.astype(np.int64),
     )
 
@@ -278,35 +314,6 @@ def _fit(design: sparse.csr_matrix, chosen: Integers, truth: NDArray[Any], weigh
     return coefficients, intercepts
 
 
-def calibrate(dataset: Dataset, rows: Rows, scores: Floats) -> tuple[Floats, Floats, Floats, dict[str, Any]]:
-    """Return slopes, offsets and thresholds, and for the model card what they rest on."""
-    # Own statements are no sample of anything, so they calibrate only where there is nothing else.
-    judged = ~rows.own if (~rows.own).any() else np.ones(len(scores), dtype=bool)
-    scores, truth = scores[judged], rows.truth[judged]
-    weights = natural_weights(scores, rows.at_random[judged], rows.known_weights[judged])
-    names = dataset.labels.names
-    slopes, offsets, thresholds = np.ones(len(names)), np.zeros(len(names)), np.zeros(len(names))
-    if dataset.labels.exclusive:
-        slopes[:] = temperature(scores, truth.argmax(axis=1), weights)
-    else:
-        for column in range(len(names)):
-            slopes[column], offsets[column] = platt(scores[:, column], truth[:, column], weights)
-    probabilities = calibrated(scores, slopes, offsets, exclusive=dataset.labels.exclusive)
-    figures: dict[str, Any] = {"calibrated_on": "stand-off rows" if (~rows.own).any() else "own rows", "labels": {}}
-    for column, name in enumerate(names):
-        right = truth[:, column]
-        if not dataset.labels.exclusive:
-            thresholds[column] = best_threshold(probabilities[:, column], weights)
-        effective = float(weights[right].sum() ** 2 / max((weights[right] ** 2).sum(), 1e-12))
-        figures["labels"][name] = {
-            "positives": int(right.sum()),
-            "share_of_news": float(weights[right].sum() / weights.sum()),
-            "effective_positives": effective,
-            "few": effective < FEW_POSITIVES,
-        }
-    return slopes, offsets, thresholds, figures
-
-
 def _binary(indices: NDArray[Any], indptr: NDArray[Any], buckets: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(len(indices)), indices, indptr), shape=(len(indptr) - 1, buckets))
 
@@ -314,11 +321,13 @@ def _binary(indices: NDArray[Any], indptr: NDArray[Any], buckets: int) -> sparse
 def checked_folds(dataset: Dataset, rows: Rows, settings: Settings) -> Integers:
     """Return the fold of each row, or say why there is too little to learn from."""
     names = dataset.labels.names
-    unknown = sorted(set(settings.regularisation_by_label) - set(names))
-    if unknown:
-        raise DataError(f"settings: regularisation_by_label names {unknown[0]!r}; the labels are {', '.join(names)}")
-    if dataset.labels.exclusive and settings.regularisation_by_label:
-        raise DataError("settings: regularisation_by_label cannot be used with an exclusive label set; empty it")
+    for field in ("regularisation_by_label", "precision_by_label"):
+        named = getattr(settings, field)
+        unknown = sorted(set(named) - set(names))
+        if unknown:
+            raise DataError(f"settings: {field} names {unknown[0]!r}; the labels are {', '.join(names)}")
+        if dataset.labels.exclusive and named:
+            raise DataError(f"settings: {field} cannot be used with an exclusive label set; empty it")
     for column, name in enumerate(names):
         positives = int(rows.truth[:, column].sum())
         if not 0 < positives < len(rows.truth):

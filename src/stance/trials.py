@@ -99,7 +99,10 @@ def held_apart_trial(model: Model, dataset: Dataset, data: str) -> Trial:
         parts.append(model.probabilities([row.text for row in own]))
         rows += [
             Annotated(
-                row.id, row.text, row.labels, {"register": row.register, "region": row.region, "topic": row.topic}
+                row.id,
+                row.text,
+                row.labels,
+                {name: getattr(row, name) for name in ("register", "region", "topic", "phenomenon")},
             )
             for row in own
         ]
