@@ -49,6 +49,7 @@ BEHIND: Final = {
     "evaluation": "dataset measures model records",
     "evaluation_page": "evaluation measures records",
     "agreement": "evaluation labels measures records rows",
+    "doubts": "calibration dataset features model records settings training",
     "sampling": "features model records rows",
     "readings": "files labels records rows",
     "trials": "dataset evaluation model records standoff",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
 from stance.display import counted, progress
 from stance.options import EXISTING, label_numbers, load_model, print_json
 from stance.records import InputError
+
+_TEXTS_HELP: Final = "JSONL of id and text; may be repeated."
 
 
 @click.group(short_help="Draw what to annotate next, and take the answers back.")
@@ -77,6 +80,39 @@ def draw(
     )
 
 
+@sample.command(short_help="Put rows whose labels are likely wrong into a batch, to be read once more.")
+@click.option("--texts", "text_files", multiple=True, required=True, type=EXISTING, metavar="FILE", help=_TEXTS_HELP)
+@click.option("--to", "target", required=True, type=EXISTING, help="New folder for the batch.")
+@click.option("--size", default=1000, show_default=True, type=click.IntRange(1), help="Rows wanted.")
+@click.option("--data", "folder", default="data", show_default=True, type=EXISTING, help="Data folder.")
+@click.option("--part-rows", default=900, show_default=True, type=click.IntRange(1), help="Rows a part.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the order.")
+def recheck(text_files: tuple[Path, ...], target: Path, size: int, folder: Path, part_rows: int, seed: int) -> None:
+    """Find stand-off rows whose labels are likely wrong and put them into a batch, to be read once more and blind.
+
+    Likely wrong is what models that have not seen a row find least probable. The answers are taken back with `collect`:
+    where the new reading differs from the labels that a row has, a third one decides.
+    """
+    from stance.dataset import load_dataset
+    from stance.doubts import likely_errors
+    from stance.readings import write_batch
+    from stance.standoff import find_texts
+
+    dataset = load_dataset(folder)
+    with progress("fits") as report:
+        doubts = likely_errors(dataset, size=size, progress=report)
+    real = dataset.standoff.rows if dataset.standoff else ()
+    chosen = [real[doubt.row] for doubt in doubts]
+    texts = find_texts([row.id for row in chosen], text_files)
+    rows = [
+        {**row.to_json(), "before": list(row.labels), "text": text} for row, text in zip(chosen, texts, strict=True)
+    ]
+    parts = write_batch(target, rows, seed=seed, part_rows=part_rows, twice=0.0)
+    for name in dataset.labels.names:
+        click.echo(f"  {name:<20} {sum(doubt.label == name for doubt in doubts):>7,}")
+    click.echo(f"{counted(len(rows), 'row')} in {counted(len(parts), 'part')}; read {parts[0]}")
+
+
 @sample.command(short_help="Take the answers of a batch back.")
 @click.argument("batch", type=EXISTING)
 @click.option("--to", "target", required=True, type=EXISTING, help="JSONL file for `stance extract --labels`.")
@@ -98,7 +134,8 @@ def collect(batch: Path, target: Path, folder: Path) -> None:
     written = write_readings(batch, collected, labels)
     click.echo(
         f"{counted(len(collected.rows), 'row')} in {target}: {collected.twice:,} read twice, {collected.settled:,} "
-        f"settled by a third reading, {collected.borderline:,} borderline; readings in "
+        f"settled by a third reading, {collected.borderline:,} borderline, "
+        f"{collected.changed:,} with other labels than before; readings in "
         f"{', '.join(path.name for path in written)}"
     )
     if collected.open:
@@ -149,7 +186,7 @@ def agreement(
     multiple=True,
     type=EXISTING,
     metavar="FILE",
-    help="JSONL of id and text; may be repeated.",
+    help=_TEXTS_HELP,
 )
 def extract(folder: Path, label_files: tuple[Path, ...], text_files: tuple[Path, ...]) -> None:
     """Add stand-off labels, and make the feature matrix anew from the texts; no text is stored."""

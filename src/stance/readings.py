@@ -47,6 +47,8 @@ class Collected:
         Numbers of the rows that wait for it.
     twice, settled, borderline
         Rows read twice, settled by a third reading, and marked as borderline.
+    changed
+        Rows that came with labels and now have others.
     readings
         For each pass (first, second, third) what it said: id to `Reading`.
     """
@@ -56,6 +58,7 @@ class Collected:
     twice: int
     settled: int
     borderline: int
+    changed: int
     readings: tuple[dict[str, Reading], ...]
 
 
@@ -105,7 +108,8 @@ def collect(folder: Path, labels: LabelSet, *, part_rows: int = PART_ROWS) -> Co
     """Take the answers of a batch back, and settle what was read more than once.
 
     Where two readings differ, or one is borderline, a third decides: by majority of three, else alone. Statements that
-    still wait for it are written to ``third-NN.txt``.
+    still wait for it are written to ``third-NN.txt``. Labels that a row had before it came into the batch (``before``)
+    count as a reading.
 
     Parameters
     ----------
@@ -127,9 +131,13 @@ def collect(folder: Path, labels: LabelSet, *, part_rows: int = PART_ROWS) -> Co
     last = _answers(third_parts, labels) if third_parts else {}
     passes: tuple[dict[str, Reading], ...] = ({}, {}, {})
     settled_rows, waiting = [], []
+    changed = 0
     for row in rows:
         number, again = int(row["first"]), row["second"]
         given = [said[number]] + ([said[again]] if again else [])
+        # A row that is read once more brings the labels that it had.
+        if (before := row.get("before")) is not None:
+            given.append(Reading(frozenset(before), borderline=False))
         doubtful = any(reading.borderline for reading in given) or len({reading.labels for reading in given}) > 1
         if doubtful and number in last:
             given.append(last[number])
@@ -140,7 +148,8 @@ def collect(folder: Path, labels: LabelSet, *, part_rows: int = PART_ROWS) -> Co
             waiting.append((number, str(row["text"])))
             continue
         final = given[-1].labels if len(given) < 3 else _majority(given, labels.names)
-        kept = {name: value for name, value in row.items() if name not in ("first", "second", "text")}
+        changed += before is not None and final != frozenset(before)
+        kept = {name: value for name, value in row.items() if name not in ("first", "second", "before", "text")}
         settled_rows.append(
             {**kept, "borderline": doubtful, "labels": [name for name in labels.names if name in final]}
         )
@@ -152,6 +161,7 @@ def collect(folder: Path, labels: LabelSet, *, part_rows: int = PART_ROWS) -> Co
         twice=len(passes[1]),
         settled=len(passes[2]),
         borderline=sum(bool(row["borderline"]) for row in settled_rows),
+        changed=changed,
         readings=passes,
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from stance.features import FAMILIES, Featurizer
 from stance.measures import paired_bootstrap
-from stance.training import assemble, checked_folds, run_fits, scaled, scores_out_of_fold, used_columns
+from stance.training import assemble, checked_folds, out_of_fold_scores
 
 if TYPE_CHECKING:
     from stance.dataset import Dataset
@@ -46,17 +46,13 @@ def search(dataset: Dataset, settings: Settings, *, progress: Progress | None = 
     DataError
         As `stance.train`.
     """
-    featurizer = Featurizer(dataset.lexicon)
-    rows = assemble(dataset, featurizer)
+    rows = assemble(dataset, Featurizer(dataset.lexicon))
     learned = rows[~rows.held_apart]
     folds = checked_folds(dataset, learned, settings)
     judged = ~learned.own if (~learned.own).any() else np.ones(len(folds), dtype=bool)
 
     def scores_of(trial: Settings) -> Floats:
-        columns = used_columns(learned, trial)
-        design = scaled(learned, columns, featurizer.settings, trial)
-        fits = run_fits(dataset, design, learned, folds, [(fold, trial) for fold in range(trial.folds)], None)
-        return scores_out_of_fold(design, folds, fits)[judged]
+        return out_of_fold_scores(dataset, learned, folds, trial)[judged]
 
     changes = _changes(settings)
     best, found = settings, scores_of(settings)

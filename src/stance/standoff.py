@@ -203,7 +203,7 @@ def extract(
     if not text_files:
         raise DataError(f"{folder}: labels without texts give no features; name files with `--texts FILE`")
     rows = [known[name] for name in sorted(known)]
-    texts = _find_texts([row.id for row in rows], text_files)
+    texts = find_texts([row.id for row in rows], text_files)
     matrix, kept, met = make_matrix(texts, featurizer, progress)
     lines = "".join(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows)
     # Both files are whole on disk before either takes its place.
@@ -242,7 +242,14 @@ def standoff_row(record: Mapping[str, Any], labels: LabelSet, place: str, *, who
     return StandoffRow(**texts, weight=weight, borderline=borderline, round=number, labels=given)
 
 
-def _find_texts(ids: Sequence[str], files: Sequence[Path]) -> list[str]:
+def find_texts(ids: Sequence[str], files: Sequence[Path]) -> list[str]:
+    """Return the texts of ids, in their order, from JSONL files of ``id, text``.
+
+    Raises
+    ------
+    DataError
+        If a text is missing, or is not that of its id.
+    """
     wanted = dict.fromkeys(ids, "")
     for file in files:
         for place, record in read_jsonl(file):

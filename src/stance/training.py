@@ -299,6 +299,16 @@ def scores_out_of_fold(design: sparse.csr_matrix, folds: Integers, fits: list[Fi
     return scores
 
 
+def out_of_fold_scores(
+    dataset: Dataset, rows: Rows, folds: Integers, settings: Settings, progress: Progress | None = None
+) -> Floats:
+    """Return the scores of each row under a fit on the other folds, shape (n, labels)."""
+    table = Featurizer(dataset.lexicon).settings
+    design = scaled(rows, used_columns(rows, settings), table, settings)
+    fits = run_fits(dataset, design, rows, folds, [(fold, settings) for fold in range(settings.folds)], progress)
+    return scores_out_of_fold(design, folds, fits)
+
+
 def _fit(design: sparse.csr_matrix, chosen: Integers, truth: NDArray[Any], weights: Floats, strength: float) -> Fit:
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
