@@ -429,23 +429,20 @@ def test_a_round_of_annotation(tmp_path: Path) -> None:
     assert f"{60 - len(rows)} candidates" in again
 
 
-def test_likely_errors_are_put_into_a_batch(tmp_path: Path) -> None:
-    texts = [f"The mayor of town {n} denied the report." if n % 2 else f"It rained in town {n}." for n in range(80)]
-    labels = [["denial"] if n % 2 else [] for n in range(80)]
-    labels[7] = []
-    for n in range(2, 36, 4):
-        texts[n], labels[n] = f"The union of town {n} accused the mill of fraud.", ["accusation"]
-        texts[n + 2], labels[n + 2] = f"Town {n} urged both sides to return to talks.", ["dialogue_call"]
+def test_likely_errors_are_put_into_a_batch(tmp_path: Path, own_dataset: Dataset) -> None:
     rows = [
-        {"id": statement_id(text), "text": text, "path": f"{n}", "labels": given}
-        for n, (text, given) in enumerate(zip(texts, labels, strict=True))
+        {"id": statement_id(row.text), "text": row.text, "path": row.group, "labels": list(row.labels)}
+        for row in own_dataset.own[::6]
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "data").mkdir()
     for name in ("labels.toml", "lexicon.toml"):
         shutil.copy(ROOT / "data" / name, tmp_path / "data" / name)
-    (tmp_path / "data" / "settings.json").write_text('{"folds": 4}')
+    (tmp_path / "data" / "settings.json").write_text('{"folds": 2}')
     done("extract", "--labels", "rows.jsonl", "--texts", "rows.jsonl", cwd=tmp_path)
     said = done("sample", "recheck", "--texts", "rows.jsonl", "--to", "batch", "--size", "3", cwd=tmp_path)
     assert "3 rows in 1 part" in said
-    assert texts[7] in (tmp_path / "batch" / "part-01.txt").read_text()
+    texts = {" ".join(str(row["text"]).split()) for row in rows}
+    listed = [line.split("\t")[1] for line in (tmp_path / "batch" / "part-01.txt").read_text().splitlines()]
+    assert len(listed) == 3
+    assert set(listed) <= texts
