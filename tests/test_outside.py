@@ -118,7 +118,7 @@ def is_rebuilt(row: set[int], text: str, vocabulary: Mapping[int, list[str]], fe
 
 
 def test_sentences_cannot_be_rebuilt(standoff: Standoff, featurizer: Featurizer, pool_texts: list[str]) -> None:
-    texts = {record["id"]: record["text"] for record in records(ANNOTATED)}
+    texts = {record["id"]: record["text"] for path in (ANNOTATED, POOL) for record in records(path)}
     vocabulary = words_by_bucket(pool_texts, featurizer)
     matrix = standoff.matrix
     sample = np.random.default_rng(0).choice(matrix.rows, SAMPLE, replace=False)
@@ -190,6 +190,12 @@ def test_own_statements_hold_no_sentence_of_the_seed_articles() -> None:
 # Is what is measured on apart from what is learnt from?
 
 
+def test_every_stand_off_row_is_a_sentence_that_can_be_found(standoff: Standoff) -> None:
+    texts = {record["id"] for path in (ANNOTATED, POOL) for record in records(path)}
+    assert len(standoff.rows) >= 40_000
+    assert [row.id for row in standoff.rows if row.id not in texts] == []
+
+
 def test_no_row_is_learnt_from_and_measured_on(standoff: Standoff) -> None:
     measured = {record["id"] for record in records(GOLD)}
     assert all(statement_id(record["text"]) == record["id"] for record in records(GOLD))
@@ -199,6 +205,6 @@ def test_no_row_is_learnt_from_and_measured_on(standoff: Standoff) -> None:
 
 
 def test_the_default_model_holds_on_real_news() -> None:
-    # 0.64 is the floor; what it really reaches stands in the README with its signature.
+    # 0.70 is the floor; what it really reaches stands in the README with its signature.
     trial = file_trial(stance.load(), GOLD, "labels")
-    assert evaluate(trial.scored, resamples=1).macro_f1.value >= 0.64
+    assert evaluate(trial.scored, resamples=1).macro_f1.value >= 0.70

@@ -113,9 +113,15 @@ def fit(
     dataset: Dataset, settings: Settings, *, hold_apart: bool = True, progress: Progress | None = None
 ) -> tuple[Model, Scored]:
     """Train as `train` does, and return beside the model the rows that its calibration was tried on, out of fold."""
+    rows = assemble(dataset, Featurizer(dataset.lexicon))
+    return fit_rows(dataset, rows[~rows.held_apart] if hold_apart else rows, settings, progress)
+
+
+def fit_rows(
+    dataset: Dataset, learned: Rows, settings: Settings, progress: Progress | None = None
+) -> tuple[Model, Scored]:
+    """Train on some rows of a dataset, as `fit` does on all of them."""
     featurizer = Featurizer(dataset.lexicon)
-    rows = assemble(dataset, featurizer)
-    learned = rows[~rows.held_apart] if hold_apart else rows
     folds = checked_folds(dataset, learned, settings)
     columns = used_columns(learned, settings)
     design = scaled(learned, columns, featurizer.settings, settings)
@@ -133,7 +139,7 @@ def fit(
         "rows": {
             "own": int(learned.own.sum()),
             "standoff": int((~learned.own).sum()),
-            "held_apart": len(rows.truth) - len(learned.truth),
+            "held_apart": len(dataset.groups) - len(learned.truth),
         },
         "features": len(columns),
         "figures": {
