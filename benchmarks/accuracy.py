@@ -2,7 +2,7 @@
 
 The stand-off rows carry no text, so this needs it from elsewhere::
 
-    python benchmarks/accuracy.py --texts train.jsonl.gz --data dev.jsonl
+    python benchmarks/accuracy.py --texts annotated.jsonl.gz pool.jsonl.gz --data dev.jsonl
 
 Without these files it says so and ends.
 """
@@ -24,11 +24,13 @@ from stance.model import calibrated
 from stance.rows import read_jsonl
 from stance.trials import file_trial
 
+POOLS = [Path("../shared/annotated/train.jsonl.gz"), Path("../shared/pool/news.jsonl.gz")]
+
 
 def main() -> None:
     """Train, measure and print both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--texts", type=Path, nargs="*", default=[Path("../shared/annotated/train.jsonl.gz")])
+    parser.add_argument("--texts", type=Path, nargs="*", default=POOLS)
     parser.add_argument("--data", type=Path, default=Path("../shared/gold/dev.jsonl"))
     arguments = parser.parse_args()
     missing = [path for path in (*arguments.texts, arguments.data) if not path.exists()]
@@ -37,7 +39,9 @@ def main() -> None:
         return
 
     dataset = load_dataset("data")
-    texts = {record["id"]: record["text"] for path in arguments.texts for _, record in read_jsonl(path)}
+    wanted = {row.id for row in dataset.standoff.rows} if dataset.standoff else set()
+    records = (record for path in arguments.texts for _, record in read_jsonl(path))
+    texts = {record["id"]: record["text"] for record in records if record["id"] in wanted}
     model = stance.load()
     trial = file_trial(model, arguments.data, "labels")
     scored = tfidf(dataset, texts, [row.text for row in trial.rows], trial.scored)

@@ -366,6 +366,15 @@ def test_ngrams_of_words_have_to_be_commoner() -> None:
         assert FEATURIZER.bucket(skip, ("heron", "_", "fell")) in indices
 
 
+def test_ngrams_have_to_be_commoner_still_among_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix_room, "ROWS_TO_AN_NGRAM_ROW", 4)
+    pair = FEATURIZER.bucket(FAMILIES.index("word"), ("heron", "nest"))
+    # One of four in 100 rows are 25.
+    for rows, kept in ((24, False), (25, True)):
+        texts = ["the heron nest fell"] * rows + ["a lake"] * (100 - rows)
+        assert (pair in make_matrix(texts, FEATURIZER)[0].indices) == kept
+
+
 def test_rows_are_counted_before_hashing() -> None:
     # With one bucket for all words, two rare words fall together; together they are still rare.
     tiny = Featurizer(FEATURIZER.lexicon, FeatureSettings(dict.fromkeys(FAMILIES, 0)))

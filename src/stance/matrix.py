@@ -21,8 +21,10 @@ from stance.neighbours import near_duplicates
 from stance.records import DataError
 
 MIN_ROWS: Final = 5
-# Runs of two and three words are what a sentence can be laid together from again, so they have to be commoner still.
+# Runs of two and three words are what a sentence can be laid together from again, so they have to be commoner still,
+# and more so where there are more rows: by chance alone, a run that gives its sentence away then is in more of them.
 MIN_ROWS_OF_NGRAMS: Final = 15
+ROWS_TO_AN_NGRAM_ROW: Final = 1_400
 MATRIX_NAME: Final = "features.npz"
 LARGEST_ARRAY: Final = 2 << 30
 _ARRAYS: Final = {
@@ -85,8 +87,10 @@ def make_matrix(
     """Return the matrix of texts, how many features it keeps, and how many there were.
 
     A feature is kept only where its string, counted before hashing, occurs in at least `MIN_ROWS` rows, and an n-gram
-    of words in `MIN_ROWS_OF_NGRAMS`: what is rare would allow sentences to be put together again.
+    of words in `MIN_ROWS_OF_NGRAMS` and in one of `ROWS_TO_AN_NGRAM_ROW`: what is rare would allow sentences to be put
+    together again.
     """
+    rows_of_ngrams = max(MIN_ROWS_OF_NGRAMS, -(-len(texts) // ROWS_TO_AN_NGRAM_ROW))
     numbers: dict[tuple[int, tuple[str, ...]], int] = {}
     buckets: list[int] = []
     needed: list[int] = []
@@ -97,7 +101,7 @@ def make_matrix(
             number = numbers.setdefault((family, parts), len(buckets))
             if number == len(buckets):
                 buckets.append(featurizer.bucket(family, parts))
-                needed.append(MIN_ROWS_OF_NGRAMS if family == _WORDS and len(parts) > 1 else MIN_ROWS)
+                needed.append(rows_of_ngrams if family == _WORDS and len(parts) > 1 else MIN_ROWS)
             row.add(number)
         found.append(np.fromiter(row, dtype=np.int32, count=len(row)))
         if progress and (done % 500 == 0 or done == len(texts)):
