@@ -407,7 +407,8 @@ def test_a_round_of_annotation(tmp_path: Path) -> None:
     arguments = ("--size", "30", "--round", "4", "--part-rows", "20", "--twice", "0.5", "--favour", "denial=3")
     said = done("sample", "draw", str(pool), "--to", "batch", "--data", "data", *arguments, cwd=tmp_path)
     assert "random" in said
-    assert "60 candidates" in said
+    assert "60 candidates (30 wanted" in said
+    assert "to another reader" in said
     for part in (tmp_path / "batch").glob("part-*.txt"):
         denials = [line.split("\t")[0] for line in part.read_text().splitlines() if "denied" in line]
         part.with_suffix(".answers").write_text("".join(f"{number} den\n" for number in denials) + "end\n")
@@ -425,7 +426,12 @@ def test_a_round_of_annotation(tmp_path: Path) -> None:
     made = done("extract", "--labels", "labels.jsonl", "--texts", "pool.jsonl", "--data", "data", cwd=tmp_path)
     assert made.startswith(f"{len(rows):,} rows ({len(rows)} added")
     # What is annotated is not drawn again.
+    late = run(
+        "sample", "draw", str(pool), "--to", "next", "--data", "data", "--size", "5", "--round", "4", cwd=tmp_path
+    )
+    assert b"has rows of round 4; give a later one" in late.stderr
     again = done("sample", "draw", str(pool), "--to", "next", "--data", "data", "--size", "5", cwd=tmp_path)
+    assert '"round": 5' in (tmp_path / "next" / "rows.jsonl").read_text()
     assert f"{60 - len(rows)} candidates" in again
 
 

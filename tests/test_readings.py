@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from stance.labels import LabelSet, read_labels
+from stance.labels import Label, LabelSet, read_labels
 from stance.readings import collect, write_batch, write_readings
-from stance.records import DataError
+from stance.records import DataError, InputError
 from stance.rows import read_jsonl, statement_id
 from stance.standoff import standoff_row
 
@@ -38,8 +38,9 @@ def batch(tmp_path: Path) -> Path:
         for text in TEXTS
     ]
     folder = tmp_path / "batch"
-    parts = write_batch(folder, rows, seed=1, part_rows=8)
-    assert [path.name for path in parts] == ["part-01.txt", "part-02.txt", "part-03.txt", "part-04.txt"]
+    parts, repeats = write_batch(folder, rows, seed=1, part_rows=8)
+    assert [path.name for path in parts] == ["part-01.txt", "part-02.txt", "part-03.txt"]
+    assert [path.name for path in repeats] == ["part-04.txt"]
     return folder
 
 
@@ -122,6 +123,7 @@ def test_no_batch_over_another(batch: Path) -> None:
         ("1 d\nend\n", "'d' is not one label"),
         ("1 lie\nend\n", "'lie' is not one label"),
         ("1\nend\n", "1 has no answer"),
+        ("9" * 5000 + " denial\nend\n", "is not a number"),
         ("1 denial\n1 denial\nend\n", "1 is answered twice"),
         ("end\n1 denial\n", r"part-01\.answers:2: comes after `end`"),
     ],
@@ -138,3 +140,93 @@ def test_a_part_without_answers(batch: Path, labels: LabelSet) -> None:
     (batch / "part-02.answers").unlink()
     with pytest.raises(DataError, match=r"part-02\.answers: no such file"):
         collect(batch, labels)
+
+
+def test_hasty_answers_are_understood(batch: Path, labels: LabelSet) -> None:
+    answer(batch, {})
+    once = [number for number, _ in lines(batch / "part-01.txt") if number not in seconds(batch)]
+    said = f"{once[0]} Denial?\n,\n\u00a0\n{once[1]} none\n{once[2]} ACC,den\nEND\n"
+    (batch / "part-01.answers").write_text("\ufeff" + said, encoding="utf-8")
+    found = collect(batch, labels)
+    assert found.open == [once[0]]
+    by_id = {row["id"]: row["labels"] for row in found.rows}
+    assert by_id[statement_id(TEXTS[once[1] - 1])] == []
+    assert by_id[statement_id(TEXTS[once[2] - 1])] == ["denial", "accusation"]
+
+
+def test_doubts_that_come_later_get_a_part_of_their_own(batch: Path, labels: LabelSet) -> None:
+    one, two = [number for number in range(1, 21) if number not in seconds(batch)][:2]
+    answer(batch, {one: "denial ?"})
+    assert collect(batch, labels).open == [one]
+    answer(batch, {one: "denial"}, "third")
+    answer(batch, {one: "denial ?", two: "denial ?"})
+    assert collect(batch, labels).open == [two]
+    assert [number for number, _ in lines(batch / "third-02.txt")] == [two]
+    answer(batch, {one: "denial", two: "denial"}, "third")
+    assert collect(batch, labels).open == []
+
+
+def test_what_was_borderline_is_so_no_more_where_a_second_reader_confirms_it(tmp_path: Path, labels: LabelSet) -> None:
+    rows = [
+        {"id": statement_id(text), "text": text, "before": ["denial"], "borderline": True, "labels": ["denial"]}
+        for text in TEXTS[:2]
+    ]
+    write_batch(tmp_path / "batch", rows, seed=0, twice=0.0)
+    answer(tmp_path / "batch", {1: "denial", 2: "denial ?"})
+    assert [row["borderline"] for row in collect(tmp_path / "batch", labels).rows] == [False]
+    answer(tmp_path / "batch", {2: "denial"}, "third")
+    found = collect(tmp_path / "batch", labels)
+    assert [row["borderline"] for row in found.rows] == [False, True]
+    assert found.changed == 0
+
+
+def test_a_candidate_cannot_number_itself(tmp_path: Path) -> None:
+    row = {"id": statement_id("One."), "text": "One.", "first": 7, "second": 9}
+    write_batch(tmp_path / "batch", [row], seed=0, twice=0.0)
+    [written] = [record for _, record in read_jsonl(tmp_path / "batch" / "rows.jsonl")]
+    assert (written["first"], written["second"]) == (1, None)
+
+
+def test_a_batch_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        write_batch(tmp_path / "batch", [{"id": "a", "text": "\ud800"}], seed=0)
+    assert not (tmp_path / "batch").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"first": None}, "first is None"),
+        ({"first": "1"}, "first is '1'"),
+        ({"first": 99}, "number 99 stands in no part"),
+        ({"second": 99}, "number 99 stands in no part"),
+        ({"id": None}, "id is NoneType"),
+        ({"text": " "}, "text is blank"),
+        ({"before": 7}, "labels is int"),
+        ({"before": ["lie"]}, "unknown label 'lie'"),
+    ],
+)
+def test_damaged_rows(batch: Path, labels: LabelSet, change: dict[str, Any], says: str) -> None:
+    answer(batch, {})
+    rows = [record for _, record in read_jsonl(batch / "rows.jsonl")]
+    rows[3] |= change
+    (batch / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match=rf"rows\.jsonl:4: {says}"):
+        collect(batch, labels)
+
+
+def test_no_rows_and_parts_without_numbers(batch: Path, labels: LabelSet) -> None:
+    answer(batch, {})
+    (batch / "part-01.txt").write_text("one\ttext\n")
+    with pytest.raises(DataError, match=r"part-01\.txt:1: begins with no number"):
+        collect(batch, labels)
+    for part in batch.glob("part-*"):
+        part.unlink()
+    (batch / "rows.jsonl").write_text("")
+    with pytest.raises(DataError, match="holds no rows"):
+        collect(batch, labels)
+
+
+def test_exclusive_label_sets_are_refused(batch: Path) -> None:
+    with pytest.raises(InputError, match="not exclusive"):
+        collect(batch, LabelSet((Label("a"), Label("b")), True))

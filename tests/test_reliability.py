@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,18 @@ def test_a_wanted_precision_moves_one_threshold() -> None:
     assert bound.thresholds[1] > free.thresholds[1]
     given = bound.tried.given[:, 1]
     assert bound.tried.truth[given, 1].mean() == pytest.approx(0.9, abs=0.04)
+
+
+def test_a_label_that_the_news_lacks_has_no_skill() -> None:
+    chance = np.random.default_rng(0)
+    truth = np.zeros((400, 2), bool)
+    truth[:, 0] = chance.random(400) < 0.3
+    found = calibrate(
+        chance.normal(size=(400, 2)), truth, np.ones(400), LABELS,
+        folds=np.arange(400) % 4, groups=np.arange(400), precision={},
+    )  # fmt: skip
+    assert found.figures["b"]["brier_skill"] is None
+    assert json.loads(json.dumps(found.figures, allow_nan=False))["b"]["positives"] == 0
 
 
 def test_the_shipped_models_probabilities_can_be_believed(default_model: Model) -> None:

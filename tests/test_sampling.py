@@ -139,13 +139,27 @@ class TestCandidates:
         found = read_candidates([path], read_ids([known]))
         assert [row["text"] for row in found] == ["Two came!", "Three came."]
 
+    def test_copies_of_known_ones_stay_out_too(self, tmp_path: Path) -> None:
+        path = self.pool(tmp_path, "TWO CAME", "Two came!", "— …", "???")
+        found = read_candidates([path], {statement_id("Two came!")})
+        assert [row["text"] for row in found] == ["— …", "???"]
+
+    def test_an_id_is_made_and_foreign_fields_are_dropped(self, tmp_path: Path) -> None:
+        path = tmp_path / "pool.jsonl"
+        path.write_text('{"text": "One came.", "path": "a.txt", "first": 3, "labels": ["denial"]}\n')
+        assert read_candidates([path], set()) == [
+            {"text": "One came.", "id": statement_id("One came."), "path": "a.txt"}
+        ]
+
     def test_refusals(self, tmp_path: Path) -> None:
         path = self.pool(tmp_path, "One came.")
         with pytest.raises(DataError, match="every row of the files is known"):
             read_candidates([path], read_ids([path]))
         (tmp_path / "bad.jsonl").write_text('{"id": "0123456789ab", "text": "Other."}\n')
-        with pytest.raises(DataError, match=r"bad\.jsonl:1: id '0123456789ab' is not that of the text"):
+        with pytest.raises(
+            DataError, match=r"bad\.jsonl:1: id '0123456789ab' is not '[0-9a-f]{12}', the first 12 hex digits"
+        ):
             read_candidates([tmp_path / "bad.jsonl"], set())
         (tmp_path / "blank.jsonl").write_text('{"id": "0123456789ab", "text": " "}\n')
-        with pytest.raises(DataError, match=r"blank\.jsonl:1: text is missing"):
+        with pytest.raises(DataError, match=r"blank\.jsonl:1: text is blank"):
             read_candidates([tmp_path / "blank.jsonl"], set())

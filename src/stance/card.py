@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from stance.evaluation import Estimate, Evaluation
 from stance.model import Model
 
@@ -60,9 +62,12 @@ def model_card(model: Model, held_apart: Evaluation | None, provenance: str = ""
     ]
     for name, threshold in zip(model.labels.names, model.thresholds.tolist(), strict=True):
         entry = figures["labels"][name]
+        skill = (
+            math.nan if number is None else number for number in (entry["brier_skill"], *entry["brier_skill_interval"])
+        )
         lines.append(
             f"| {name} | {threshold:.3f} | {entry['share_of_news']:.2%} | {entry['mean_probability']:.2%} "
-            f"| {Estimate(entry['brier_skill'], *entry['brier_skill_interval'])} | {entry['calibration_slope']:.2f} "
+            f"| {Estimate(*skill)} | {entry['calibration_slope']:.2f} "
             f"| {entry['positives']:,} | {entry['effective_positives']:.0f} |"
         )
     few = [name for name, entry in figures["labels"].items() if entry["few"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,9 @@ import click
 from stance.display import counted, progress
 from stance.options import EXISTING, label_numbers, load_model, print_json
 from stance.records import InputError
+from stance.rows import LAST_ROUND
 
+_ROUND_HELP: Final = "Number of the round; the next one after those of the data folder if left out."
 _TEXTS_HELP: Final = "JSONL of id and text; may be repeated."
 
 
@@ -26,7 +29,7 @@ def sample() -> None:
 @click.argument("pools", nargs=-1, required=True, type=EXISTING, metavar="POOL...")
 @click.option("--to", "target", required=True, type=EXISTING, help="New folder for the batch.")
 @click.option("--size", default=1000, show_default=True, type=click.IntRange(1), help="Rows wanted.")
-@click.option("--round", "number", default=1, show_default=True, type=click.IntRange(0), help="Number of the round.")
+@click.option("--round", "number", type=click.IntRange(1, LAST_ROUND), help=_ROUND_HELP)
 @click.option("--favour", multiple=True, metavar="LABEL=X", help="Give LABEL X times what the others get.")
 @click.option("--known", multiple=True, type=EXISTING, metavar="FILE", help="JSONL of ids to leave out; repeatable.")
 @click.option(
@@ -40,7 +43,7 @@ def draw(
     pools: tuple[Path, ...],
     target: Path,
     size: int,
-    number: int,
+    number: int | None,
     favour: tuple[str, ...],
     known: tuple[Path, ...],
     folder: Path,
@@ -49,18 +52,33 @@ def draw(
     twice: float,
     seed: int,
 ) -> None:
-    """Draw a batch from JSONL files of id and text (also .gz) and number it for reading.
+    """Draw a batch from JSONL files of sentences (also .gz) and number it for reading.
 
-    A fifth is drawn at random from everything; the rest, for each label, from likely and uncertain sentences and from
-    those with rare cues. Every row keeps the inverse of the probability with which it was drawn as its weight.
+    Each row needs its `text`; `origin`, `path` and `locator` say where it stands, and rows of one path stay together
+    when training splits them; `commit`, `date` and `source` are kept too. An `id` is made from the text where it is
+    missing.
+
+    A fifth is drawn at random from everything; the rest, for each label, from likely (+) and uncertain (~) sentences
+    and from unlikely ones with a rare cue (-). Every row keeps the inverse of the probability with which it was drawn
+    as its weight. The batch holds text: keep it outside the project.
     """
+    from stance.labels import read_labels
     from stance.readings import write_batch
     from stance.sampling import draw as draw_rows
     from stance.sampling import look, make_strata, read_candidates, read_ids
+    from stance.standoff import read_rows
 
+    labels = read_labels(folder / "labels.toml")
     model = load_model(model_folder, ())
+    if labels.exclusive or model.labels.exclusive:
+        raise InputError("draws are made for label sets that are not exclusive; draw rows of this one at random")
     standoff = folder / "standoff" / "labels.jsonl"
-    candidates = read_candidates(pools, read_ids([*known, *([standoff] if standoff.exists() else [])]))
+    annotated = read_rows(standoff, labels) if standoff.exists() else []
+    last = max((row.round for row in annotated), default=0)
+    if number is not None and number <= last:
+        # The weights of a round speak of what the rounds before it have left.
+        raise InputError(f"--round {number}: {standoff} has rows of round {last}; give a later one, or none")
+    candidates = read_candidates(pools, read_ids(known) | {row.id for row in annotated})
     with progress("candidates") as report:
         figures = look([str(row["text"]) for row in candidates], model, report)
     names = model.labels.names
@@ -68,16 +86,15 @@ def draw(
     strata = make_strata(figures, names, model.thresholds, size, favoured)
     drawn = draw_rows(strata, seed)
     rows = [
-        {**candidates[row], "draw": name, "round": number, "weight": 1.0 / chance}
+        {**candidates[row], "draw": name, "round": number or last + 1, "weight": 1.0 / chance}
         for row, name, chance in zip(drawn.rows.tolist(), drawn.draws, drawn.chances.tolist(), strict=True)
     ]
-    parts = write_batch(target, rows, seed=seed, part_rows=part_rows, twice=twice)
+    parts, repeats = write_batch(target, rows, seed=seed, part_rows=part_rows, twice=twice)
     for stratum in drawn.strata:
         click.echo(f"  {stratum.name:<20} {stratum.wanted:>7,} of {len(stratum.members):>9,}")
-    click.echo(
-        f"{counted(len(rows), 'row')} from {counted(len(candidates), 'candidate')} in {counted(len(parts), 'part')}; "
-        f"read {parts[0]}, write answers to {parts[0].with_suffix('.answers').name}"
-    )
+    short = f" ({size:,} wanted; strata overlap or hold too few)" if len(rows) < size else ""
+    click.echo(f"{counted(len(rows), 'row')} from {counted(len(candidates), 'candidate')}{short}")
+    _print_parts(parts, repeats)
 
 
 @sample.command(short_help="Put rows whose labels are likely wrong into a batch, to be read once more.")
@@ -93,6 +110,8 @@ def recheck(text_files: tuple[Path, ...], target: Path, size: int, folder: Path,
     Likely wrong is what models that have not seen a row find least probable. The answers are taken back with `collect`:
     where the new reading differs from the labels that a row has, a third one decides.
     """
+    import random
+
     from stance.dataset import load_dataset
     from stance.doubts import likely_errors
     from stance.readings import write_batch
@@ -107,10 +126,23 @@ def recheck(text_files: tuple[Path, ...], target: Path, size: int, folder: Path,
     rows = [
         {**row.to_json(), "before": list(row.labels), "text": text} for row, text in zip(chosen, texts, strict=True)
     ]
-    parts = write_batch(target, rows, seed=seed, part_rows=part_rows, twice=0.0)
+    # In the order of doubt a reader would know what to expect.
+    random.Random(seed).shuffle(rows)  # noqa: S311
+    parts, _ = write_batch(target, rows, seed=seed, part_rows=part_rows, twice=0.0)
     for name in dataset.labels.names:
         click.echo(f"  {name:<20} {sum(doubt.label == name for doubt in doubts):>7,}")
-    click.echo(f"{counted(len(rows), 'row')} in {counted(len(parts), 'part')}; read {parts[0]}")
+    click.echo(f"{counted(len(rows), 'row')} in {counted(len(parts), 'part')}")
+    _print_parts(parts, [])
+
+
+def _print_parts(parts: list[Path], repeats: list[Path]) -> None:
+    """Say what to read and what to do then; `repeats` need another reader."""
+    folder = parts[0].parent
+    click.echo(f"read {', '.join(path.name for path in parts)} in {folder}, each with its answers in part-NN.answers")
+    if repeats:
+        names = ", ".join(path.name for path in repeats)
+        click.echo(f"give {names} to another reader: {'it repeats' if len(repeats) == 1 else 'they repeat'} rows")
+    click.echo(f"then take the answers back: stance sample collect {folder} --to labels.jsonl")
 
 
 @sample.command(short_help="Take the answers of a batch back.")
@@ -120,14 +152,21 @@ def recheck(text_files: tuple[Path, ...], target: Path, size: int, folder: Path,
 def collect(batch: Path, target: Path, folder: Path) -> None:
     """Take the answers of a BATCH folder back: settle what was read more than once, ask for a third reading if needed.
 
-    Each part-NN.txt needs its part-NN.answers: lines such as `17 denial` or `17 denial accusation ?` (borderline), and
-    `end` when all is read; what is not listed carries no label.
+    Each part-NN.txt needs its part-NN.answers: lines such as `17 denial` or `17 den acc ?` (beginnings of labels will
+    do, ? is borderline), and `end` when all is read; what is not listed carries no label. Where two readings differ or
+    one is borderline, a third decides, by majority where there are three. Exit code 1 says that third readings are
+    missing.
     """
     from stance.labels import read_labels
     from stance.readings import collect as collect_answers
     from stance.readings import write_readings
     from stance.rows import write_jsonl
 
+    if (
+        target.resolve().parent == batch.resolve()
+        or target.resolve() == (folder / "standoff" / "labels.jsonl").resolve()
+    ):
+        raise InputError(f"{target}: would replace what the answers belong to; give --to another place")
     labels = read_labels(folder / "labels.toml")
     collected = collect_answers(batch, labels)
     write_jsonl(target, collected.rows)
@@ -140,10 +179,11 @@ def collect(batch: Path, target: Path, folder: Path) -> None:
     )
     if collected.open:
         click.echo(
-            f"{counted(len(collected.open), 'row')} left out, because a third reading has to settle them: read "
-            f"{batch}/third-*.txt, then run this again",
+            f"not finished: {counted(len(collected.open), 'row')} left out, because a third reading has to settle "
+            f"them; have {batch}/third-NN.txt read, with answers in third-NN.answers, then run this again",
             err=True,
         )
+        sys.exit(1)
 
 
 @click.command(short_help="Say how far annotators agree.")

@@ -56,27 +56,22 @@ def train(
         output = Path("models/default")
     dataset = load_dataset(folder, own_only=own_only)
     settings = read_settings(settings_path) if settings_path else dataset.settings
+    wanted = label_numbers("--precision", precision, dataset.labels.names, most=1.0)
+    if wanted:
+        settings = replace(settings, precision_by_label={**settings.precision_by_label, **wanted})
     if search:
         with progress("trials") as report:
             settings = search_settings(dataset, settings, progress=report)
         settings_path = settings_path or folder / "settings.json"
         write_whole(settings_path, json.dumps(settings.to_json(), indent=1) + "\n")
         click.echo(f"settings stored in {settings_path}", err=True)
-    wanted = label_numbers("--precision", precision, dataset.labels.names, most=1.0)
-    if wanted:
-        settings = replace(settings, precision_by_label={**settings.precision_by_label, **wanted})
     with progress("fits") as report:
         model, tried = fit(dataset, settings, progress=report)
+    for name, chance in settings.precision_by_label.items():
+        if not tried.given[:, dataset.labels.names.index(name)].any():
+            click.echo(f"{name}: no threshold has a precision of {chance:g}; the label will hardly be given", err=True)
     model = save(model, output)
     data = str(model.about["data_sha256"])
-    if report_folder is not None:
-        from stance.plots import write_report
-
-        out_of_fold = evaluate(
-            tried, signature=Signature(data, model.id, "out-of-fold", len(tried.truth), 0, stance.__version__)
-        )
-        page = write_report(report_folder, out_of_fold, tried, [], f"Model {model.id}, out of fold, as ordinary news")
-        click.echo(f"report written to {page}", err=True)
     measured = None
     if any(map(is_held_apart, dataset.groups)):
         trial = held_apart_trial(model, dataset, data)
@@ -88,6 +83,13 @@ def train(
     provenance = origin.read_text(encoding="utf-8", errors="replace") if origin.exists() else ""
     write_whole(output / "README.md", model_card(model, measured, provenance))
     click.echo(f"model {model.id} written to {output}", err=True)
+    if report_folder is not None:
+        from stance.plots import write_report
+
+        signature = Signature(data, model.id, "out-of-fold", len(tried.truth), 0, stance.__version__)
+        title = f"Model {model.id}, out of fold, weighted as ordinary news"
+        page = write_report(report_folder, evaluate(tried, signature=signature), tried, [], title)
+        click.echo(f"report written to {page}", err=True)
 
 
 @click.command(short_help="Measure a model on annotated rows.")

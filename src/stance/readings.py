@@ -3,11 +3,12 @@
 A batch is a folder outside the project, for it holds text. ``rows.jsonl`` says what each number is, ``part-NN.txt`` is
 read, and its answers are written to ``part-NN.answers``: a line for each statement that carries a label, ``17 denial``
 or ``17 den acc``, with ``?`` where it is borderline, ``17 ?`` where a borderline one carries none, and ``end`` when the
-part is read to its end. What is not listed carries no label.
+part is read to its end. What is not listed, or listed as ``17 none``, carries no label.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,18 @@ import numpy as np
 
 from stance.files import write_whole
 from stance.labels import LabelSet
-from stance.records import DataError
-from stance.rows import read_jsonl, read_lines, write_jsonl
+from stance.records import DataError, InputError
+from stance.rows import checked_labels, checked_string, read_jsonl, read_lines, write_jsonl
 
 TWICE: Final = 0.1
 PART_ROWS: Final = 900
 ROWS_NAME: Final = "rows.jsonl"
 BORDERLINE: Final = "?"
+NONE: Final = "none"
+# What a row of a batch has beside what its row in ``labels.jsonl`` will say.
+BATCH_FIELDS: Final = ("first", "second", "before", "text")
 _END: Final = "end"
+_LONGEST_NUMBER: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class Collected:
 
 def write_batch(
     folder: Path, rows: Sequence[Mapping[str, Any]], *, seed: int, part_rows: int = PART_ROWS, twice: float = TWICE
-) -> list[Path]:
+) -> tuple[list[Path], list[Path]]:
     """Give rows numbers and write the parts of a batch.
 
     Parameters
@@ -80,8 +85,8 @@ def write_batch(
 
     Returns
     -------
-    list of Path
-        The parts.
+    (list of Path, list of Path)
+        The parts, and those that repeat rows of the others and need another reader.
 
     Raises
     ------
@@ -92,16 +97,22 @@ def write_batch(
         folder.mkdir(parents=True)
     except FileExistsError:
         raise DataError(f"{folder}: exists; answers may be in it, so give the batch another folder") from None
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another place") from error
     random = np.random.default_rng(seed)
     again = random.permutation(len(rows))[: round(twice * len(rows))].tolist()
     second = {row: len(rows) + place for place, row in enumerate(again, 1)}
-    numbered = [{"first": number + 1, "second": second.get(number), **row} for number, row in enumerate(rows)]
-    write_jsonl(folder / ROWS_NAME, numbered)
-    first = [(number + 1, str(row["text"])) for number, row in enumerate(rows)]
-    repeated = [(number, str(rows[row]["text"])) for row, number in second.items()]
-    return _write_parts(folder, "part", first, part_rows) + _write_parts(
-        folder, "part", repeated, part_rows, begin=1 + -(-len(first) // part_rows)
-    )
+    try:
+        numbered = [{**row, "first": number + 1, "second": second.get(number)} for number, row in enumerate(rows)]
+        write_jsonl(folder / ROWS_NAME, numbered)
+        first = [(number + 1, str(row["text"])) for number, row in enumerate(rows)]
+        repeated = [(number, str(rows[row]["text"])) for row, number in second.items()]
+        parts = _write_parts(folder, "part", first, part_rows)
+        return parts, _write_parts(folder, "part", repeated, part_rows, begin=1 + len(parts))
+    except BaseException:
+        # A batch is there whole or not at all, so that the same command can be given again.
+        shutil.rmtree(folder)
+        raise
 
 
 def collect(folder: Path, labels: LabelSet, *, part_rows: int = PART_ROWS) -> Collected:
@@ -125,19 +136,21 @@ def collect(folder: Path, labels: LabelSet, *, part_rows: int = PART_ROWS) -> Co
     DataError
         If an answers file is missing, does not end with ``end``, or says something unknown.
     """
-    rows = [record for _, record in read_jsonl(folder / ROWS_NAME)]
+    if labels.exclusive:
+        raise InputError("answers can only be taken back for a label set that is not exclusive; edit its rows by hand")
     said = _answers(sorted(folder.glob("part-*.txt")), labels)
     third_parts = sorted(folder.glob("third-*.txt"))
-    last = _answers(third_parts, labels) if third_parts else {}
+    last = _answers(third_parts, labels)
     passes: tuple[dict[str, Reading], ...] = ({}, {}, {})
     settled_rows, waiting = [], []
     changed = 0
-    for row in rows:
-        number, again = int(row["first"]), row["second"]
+    for row in _batch_rows(folder, labels, set(said)):
+        number, again, before = row["first"], row["second"], row.get("before")
         given = [said[number]] + ([said[again]] if again else [])
         # A row that is read once more brings the labels that it had.
-        if (before := row.get("before")) is not None:
+        if before is not None:
             given.append(Reading(frozenset(before), borderline=False))
+        # A row that was borderline is so no more where another reader, blind and without doubt, says the same of it.
         doubtful = any(reading.borderline for reading in given) or len({reading.labels for reading in given}) > 1
         if doubtful and number in last:
             given.append(last[number])
@@ -145,16 +158,16 @@ def collect(folder: Path, labels: LabelSet, *, part_rows: int = PART_ROWS) -> Co
         for place, reading in zip(passes, given[: 2 if again else 1], strict=False):
             place[row["id"]] = reading
         if doubtful and number not in last:
-            waiting.append((number, str(row["text"])))
+            waiting.append((number, row["text"]))
             continue
         final = given[-1].labels if len(given) < 3 else _majority(given, labels.names)
         changed += before is not None and final != frozenset(before)
-        kept = {name: value for name, value in row.items() if name not in ("first", "second", "before", "text")}
+        kept = {name: value for name, value in row.items() if name not in BATCH_FIELDS}
         settled_rows.append(
             {**kept, "borderline": doubtful, "labels": [name for name in labels.names if name in final]}
         )
-    if waiting and not third_parts:
-        _write_parts(folder, "third", waiting, part_rows)
+    if waiting:
+        _write_parts(folder, "third", waiting, part_rows, begin=1 + len(third_parts))
     return Collected(
         rows=settled_rows,
         open=[number for number, _ in waiting],
@@ -193,44 +206,78 @@ def _write_parts(
     return paths
 
 
+def _batch_rows(folder: Path, labels: LabelSet, numbers: set[int]) -> list[dict[str, Any]]:
+    """Return the rows of a batch, each of which has to stand in its parts."""
+    rows = []
+    for place, record in read_jsonl(folder / ROWS_NAME):
+        for name in ("id", "text"):
+            if not checked_string(record.get(name), name, place).strip():
+                raise DataError(f"{place}: {name} is blank; restore the file")
+        for name, optional in (("first", False), ("second", True)):
+            number = record.get(name)
+            if type(number) is not int and not (optional and number is None):
+                raise DataError(f"{place}: {name} is {number!r}, not a number of a part; restore the file")
+            if number is not None and number not in numbers:
+                raise DataError(f"{place}: number {number} stands in no part-NN.txt; restore the missing part")
+        if record.get("before") is not None:
+            checked_labels(record["before"], labels, place)
+        rows.append(record)
+    if not rows:
+        raise DataError(f"{folder / ROWS_NAME}: holds no rows; draw the batch again")
+    return rows
+
+
 def _answers(parts: Iterable[Path], labels: LabelSet) -> dict[int, Reading]:
     """Return what the answers say of every number of the parts."""
     found: dict[int, Reading] = {}
     for part in parts:
-        numbers = {int(line.split(b"\t")[0]) for _, line in read_lines(part)}
-        listed: dict[int, Reading] = {}
+        numbers = _numbers(part)
+        listed: dict[str, Reading] = {}
         ended = False
         place = ""
         for place, line in read_lines(part.with_suffix(".answers")):
-            words = line.decode("utf-8", "replace").replace(",", " ").split()
+            # Notepad puts a byte-order mark first, and a hasty hand forgets the blank before a question mark.
+            text = line.decode("utf-8-sig", "replace").casefold()
+            key, *words = text.replace(",", " ").replace(BORDERLINE, f" {BORDERLINE} ").split() or [""]
+            if not key:
+                continue
             if ended:
                 raise DataError(f"{place}: comes after `{_END}`; put `{_END}` last")
-            if words == [_END]:
+            if key == _END and not words:
                 ended = True
                 continue
-            if not words[0].isdecimal() or int(words[0]) not in numbers:
-                raise DataError(f"{place}: {words[0]!r} is not a number of {part.name}; begin each line with one")
-            number = int(words[0])
-            if number in listed:
-                raise DataError(f"{place}: {number} is answered twice; leave one line")
-            names = frozenset(_label(word, labels, place) for word in words[1:] if word != BORDERLINE)
-            if len(words) == 1:
-                raise DataError(f"{place}: {number} has no answer; add labels or {BORDERLINE}, or leave the line out")
-            listed[number] = Reading(names, BORDERLINE in words[1:])
+            if key not in numbers:
+                raise DataError(f"{place}: {key!r} is not a number of {part.name}; begin each line with one")
+            if key in listed:
+                raise DataError(f"{place}: {key} is answered twice; leave one line")
+            if not words:
+                raise DataError(f"{place}: {key} has no answer; add labels, {NONE} or {BORDERLINE}")
+            names = frozenset(_label(word, labels, place) for word in words if word not in (BORDERLINE, NONE))
+            listed[key] = Reading(names, BORDERLINE in words)
         if not ended:
             raise DataError(
                 f"{place or part.with_suffix('.answers')}: no `{_END}`; read the part to its end, then add it"
             )
         nothing = Reading(frozenset(), borderline=False)
-        found |= {number: listed.get(number, nothing) for number in numbers}
+        found |= {number: listed.get(key, nothing) for key, number in numbers.items()}
     return found
+
+
+def _numbers(part: Path) -> dict[str, int]:
+    """Return the numbers of a part as they are written there."""
+    numbers = {}
+    for place, line in read_lines(part):
+        key = line.split(b"\t")[0].decode("utf-8", "replace")
+        if not (key.isascii() and key.isdigit() and len(key) < _LONGEST_NUMBER):
+            raise DataError(f"{place}: begins with no number; restore the part")
+        numbers[key] = int(key)
+    return numbers
 
 
 def _label(word: str, labels: LabelSet, place: str) -> str:
     """Return the label that a name or the beginning of one stands for."""
-    if word in labels.names:
-        return word
-    meant = [name for name in labels.names if name.startswith(word)]
+    meant = [name for name in labels.names if name.casefold() == word]
+    meant = meant or [name for name in labels.names if name.casefold().startswith(word)]
     if len(meant) != 1:
         raise DataError(f"{place}: {word!r} is not one label; write {', '.join(labels.names)} or a clear beginning")
     return meant[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -114,7 +115,13 @@ def _figures(tried: Scored, groups: Integers) -> dict[str, Any]:
             "few": effective < FEW_POSITIVES,
             "mean_probability": float(np.average(chances, weights=weights)),
             "calibration_slope": platt(logits, right, weights)[0],
-            "brier_skill": float(skill[column]),
-            "brier_skill_interval": list(interval(draws[:, column])),
+            # Without a row that has the label there is nothing to be better than.
+            "brier_skill": _plain(skill[column]),
+            "brier_skill_interval": [_plain(end) for end in interval(draws[:, column])],
         }
     return figures
+
+
+def _plain(number: float) -> float | None:
+    """Return a number as JSON knows it."""
+    return None if math.isnan(number) else float(number)

@@ -15,6 +15,7 @@ from stance.labels import LabelSet
 from stance.records import DataError
 
 LARGEST_LINE: Final = 16 << 20
+LAST_ROUND: Final = 1_000_000
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from stance.features import FAMILIES
 from stance.records import DataError, InputError
-from stance.rows import read_jsonl, statement_id
+from stance.rows import checked_string, read_jsonl, statement_id
 
 if TYPE_CHECKING:
     from stance.model import Model
 
 RANDOM: Final = "random"
+# What is taken over from a candidate, beside its text.
+PLACE_FIELDS: Final[tuple[str, ...]] = ("id", "origin", "commit", "path", "locator", "date", "source")
 RANDOM_SHARE: Final = 0.2
 # What the rest is shared out by: rows above the threshold, rows under it that could be above, and rows far under it
 # that hold a cue which few others have.
@@ -93,27 +95,35 @@ def read_ids(paths: Iterable[Path]) -> set[str]:
 
 
 def read_candidates(paths: Iterable[Path], known: set[str]) -> list[dict[str, Any]]:
-    """Return the rows of JSONL files that can be drawn: with ``id`` and ``text``, not known, each wording once.
+    """Return the rows of JSONL files that can be drawn: with ``text``, not known, each wording once.
+
+    A row without ``id`` gets that of its text.
 
     Raises
     ------
     DataError
         If a row has no text, its id is not that of the text, or no row is left.
     """
-    rows: list[dict[str, Any]] = []
-    met: set[str] = set()
+    read: list[tuple[dict[str, Any], str]] = []
     for path in paths:
         for place, record in read_jsonl(path):
-            text = record.get("text")
-            if not isinstance(text, str) or not text.strip():
-                raise DataError(f"{place}: text is missing, blank or not a string; give each row its sentence")
-            if record.get("id") != statement_id(text):
-                raise DataError(f"{place}: id {record.get('id')!r} is not that of the text; make it anew")
+            text = checked_string(record.get("text"), "text", place)
+            if not text.strip():
+                raise DataError(f"{place}: text is blank; give each row its sentence")
+            made = statement_id(text)
+            if record.setdefault("id", made) != made:
+                raise DataError(
+                    f"{place}: id {record['id']!r} is not {made!r}, the first 12 hex digits of the SHA-1 of the text "
+                    "with its white space folded; correct it or leave it out"
+                )
             # Syndicated copies differ in stops and capitals; reading one of them is enough.
-            wording = " ".join(re.findall(r"\w+", text.casefold()))
-            if record["id"] not in known and wording not in met:
-                met.add(wording)
-                rows.append(record)
+            read.append((record, " ".join(re.findall(r"\w+", text.casefold())) or text))
+    met = {wording for record, wording in read if record["id"] in known}
+    rows: list[dict[str, Any]] = []
+    for record, wording in read:
+        if wording not in met:
+            met.add(wording)
+            rows.append({name: record[name] for name in ("text", *PLACE_FIELDS) if name in record})
     if not rows:
         raise DataError("no candidates: every row of the files is known already; give other files")
     return rows

@@ -18,7 +18,7 @@ from stance.files import whole_file
 from stance.labels import LabelSet
 from stance.matrix import MATRIX_NAME, FeatureMatrix, make_matrix, read_matrix, write_matrix
 from stance.records import DataError
-from stance.rows import checked_labels, checked_string, read_jsonl, statement_id
+from stance.rows import LAST_ROUND, checked_labels, checked_string, read_jsonl, statement_id
 
 LABELS_NAME: Final = "labels.jsonl"
 LARGEST_WEIGHT: Final = 1e9
@@ -64,7 +64,9 @@ class StandoffRow:
 
     @property
     def group_key(self) -> str:
-        """The article or file that it comes from."""
+        """The article or file that it comes from; a row of which neither is known stands alone."""
+        if not self.origin and not self.path:
+            return self.id
         if _WHOLE_CORPUS.search(self.path):
             return f"{self.origin} {re.sub(r'^row [0-9]+ (?=.)', '', self.locator)}"
         return f"{self.origin} {self.path}"
@@ -236,8 +238,10 @@ def standoff_row(record: Mapping[str, Any], labels: LabelSet, place: str, *, who
     weight, borderline, number = record.get("weight"), record.get("borderline", False), record.get("round", 0)
     if weight is not None and (type(weight) not in (int, float) or not 1 <= weight <= LARGEST_WEIGHT):
         raise DataError(f"{place}: weight {weight!r} is not 1 / probability; give a number from 1 up, or null")
-    if not isinstance(borderline, bool) or isinstance(number, bool) or not isinstance(number, int):
-        raise DataError(f"{place}: borderline has to be true or false, and round a whole number")
+    if not isinstance(borderline, bool):
+        raise DataError(f"{place}: borderline has to be true or false")
+    if type(number) is not int or not 0 <= number <= LAST_ROUND:
+        raise DataError(f"{place}: round is {number!r}; give a whole number from 0 to {LAST_ROUND:,}")
     given = checked_labels(record.get("labels"), labels, place)
     return StandoffRow(**texts, weight=weight, borderline=borderline, round=number, labels=given)
 
@@ -262,6 +266,7 @@ def find_texts(ids: Sequence[str], files: Sequence[Path]) -> list[str]:
     if missing:
         listed = ", ".join(missing[:_SHOWN_IDS]) + (", …" if len(missing) > _SHOWN_IDS else "")
         raise DataError(
-            f"{len(missing)} of {len(ids)} texts are in none of the files: {listed}; name more with --texts"
+            f"{len(missing)} of {len(ids)} texts are in none of the files: {listed}; name more with --texts, or use a "
+            "data folder that holds no rows yet"
         )
     return list(wanted.values())

@@ -164,6 +164,11 @@ def calibrated_rows(dataset: Dataset, rows: Rows, scores: Floats, folds: Integer
     They calibrate only where there is nothing else.
     """
     judged = ~rows.own if (~rows.own).any() else np.ones(len(scores), dtype=bool)
+    if len(np.unique(folds[judged])) < 2:
+        raise DataError(
+            "all stand-off rows lie in one group, so that none can calibrate for the others; annotate rows of several "
+            "articles, or leave them out with --own-only"
+        )
     scores = scores[judged]
     return calibrate(
         scores,
@@ -355,7 +360,10 @@ def checked_folds(dataset: Dataset, rows: Rows, settings: Settings) -> Integers:
         raise DataError("the label set is exclusive, but some rows carry no label or several; give each exactly one")
     groups = len(np.unique(rows.groups))
     if groups < settings.folds:
-        raise DataError(f"{groups} groups cannot be split into {settings.folds} folds; annotate more, or set fewer")
+        raise DataError(
+            f"the training rows come from {groups} groups (articles or contrast sets), too few for {settings.folds} "
+            "folds; annotate rows of more articles, or set fewer folds in settings.json"
+        )
     folds = fold_numbers(rows.groups, settings.folds)
     for fold in range(settings.folds):
         others = rows.truth[folds != fold]
