@@ -42,7 +42,7 @@ lint: $(READY) ## check style, types and the ban on pickle
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-bench: $(READY) $(MODEL) ## measure speed and memory (benchmarks/*.py)
+bench: $(READY) $(MODEL) ## measure speed and accuracy (benchmarks/*.py; takes half an hour)
 	@for script in benchmarks/*.py; do \
 		if [ -f "$$script" ]; then echo "$$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; \
 		else echo "benchmarks/ holds no scripts yet"; fi; done

@@ -18,6 +18,7 @@ from scipy import sparse
 import stance
 from stance import training
 from stance.dataset import load_dataset
+from stance.design import assemble, fold_numbers
 from stance.evaluation import Scored, evaluate, format_table, paired_bootstrap
 from stance.features import Featurizer
 from stance.model import calibrated
@@ -61,14 +62,14 @@ def tfidf(dataset: stance.Dataset, texts: dict[str, str], tried: list[str], fram
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     settings = dataset.settings
-    rows = training.assemble(dataset, Featurizer(dataset.lexicon))
+    rows = assemble(dataset, Featurizer(dataset.lexicon))
     used = ~rows.held_apart
     learned = rows[used]
     real = dataset.standoff.rows if dataset.standoff else ()
     known = [*(texts[row.id] for row in real), *(row.text for row in dataset.own)]
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
     design = sparse.csr_matrix(vectorizer.fit_transform([known[number] for number in np.flatnonzero(used)]))
-    folds = training.fold_numbers(learned.groups, settings.folds)
+    folds = fold_numbers(learned.groups, settings.folds)
     jobs = [(None, settings)] + [(fold, settings) for fold in range(settings.folds)]
     fits = training.run_fits(dataset, design, learned, folds, jobs, None)
     out_of_fold = training.scores_out_of_fold(design, folds, fits[1:])

@@ -15,11 +15,12 @@ import numpy as np
 
 import stance
 from stance.dataset import is_held_apart, load_dataset
+from stance.design import Rows, assemble
 from stance.evaluation import Scored, evaluate, paired_bootstrap
 from stance.features import Featurizer
 from stance.measures import Bools, Floats
 from stance.model import Model
-from stance.training import Rows, assemble, fit_rows
+from stance.training import fit_rows
 from stance.trials import file_trial
 
 

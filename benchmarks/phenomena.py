@@ -13,11 +13,12 @@ import numpy as np
 
 import stance
 from stance.dataset import Dataset, data_hash, load_dataset
+from stance.design import Rows, assemble
 from stance.features import Featurizer
 from stance.measures import Bools, Floats, average_precision_measurer, paired_bootstrap
 from stance.model import calibrated
 from stance.settings import Settings
-from stance.training import Rows, assemble, calibrated_rows, checked_folds, fit_rows, out_of_fold_scores
+from stance.training import calibrated_rows, checked_folds, fit_rows, out_of_fold_scores
 
 WEIGHTS = (0.1, 0.3, 1.0, 3.0)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from stance.model import Model
 from stance.rows import statement_id
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,6 +74,12 @@ def test_python_session() -> None:
         test = doctest.DocTestParser().get_doctest(session, {}, "README", "README.md", 0)
         assert test.examples
         assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_figures_are_those_of_the_shipped_model(default_model: Model) -> None:
+    accuracy = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    for text in (README, accuracy):
+        assert re.findall(r"\|model:([0-9a-f]+)\|", text) == [default_model.id]
 
 
 def test_make_targets_exist() -> None:

@@ -7,10 +7,11 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from stance.dataset import Dataset
+from stance.design import assemble, fold_numbers, scaled, used_columns
 from stance.features import Featurizer
 from stance.search import search
 from stance.settings import Settings
-from stance.training import assemble, fold_numbers, run_fits, scaled, scores_out_of_fold, used_columns
+from stance.training import run_fits, scores_out_of_fold
 
 
 def mean_precision(dataset: Dataset, settings: Settings) -> float:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import stance
 from stance.dataset import Dataset, OwnStatement, is_held_apart, load_dataset
+from stance.design import assemble, fold_numbers, scaled, used_columns
 from stance.features import FAMILIES, Featurizer
 from stance.labels import Label, LabelSet
 from stance.lexicon import Lexicon
@@ -27,7 +28,7 @@ from stance.records import DataError
 from stance.rows import statement_id
 from stance.settings import Settings
 from stance.standoff import extract, read_standoff
-from stance.training import assemble, fold_numbers, scaled, train, used_columns
+from stance.training import train
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 QUICK: Final = Settings(folds=2)
@@ -302,7 +303,7 @@ class TestTooLittle:
     def test_too_few_groups(self) -> None:
         dataset = made_dataset(PRAISE, exclusive=False)
         own = tuple(dataclasses.replace(row, set=f"set-{number % 2}") for number, row in enumerate(dataset.own))
-        with pytest.raises(DataError, match="come from 2 groups .* too few for 3 folds"):
+        with pytest.raises(DataError, match=r"come from 2 groups .* too few for 3 folds"):
             train(dataclasses.replace(dataset, own=own), Settings(folds=3), hold_apart=False)
 
     def test_a_label_of_one_group_only(self) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stance.calibration import platt
+from stance.design import assemble
 from stance.features import Featurizer
 from stance.model import calibrated
 from stance.records import InputError
-from stance.training import assemble, checked_folds, out_of_fold_scores
+from stance.training import checked_folds, out_of_fold_scores
 
 if TYPE_CHECKING:
     from stance.dataset import Dataset

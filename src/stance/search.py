@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from stance.design import assemble
 from stance.features import FAMILIES, Featurizer
 from stance.measures import paired_bootstrap
-from stance.training import assemble, checked_folds, out_of_fold_scores
+from stance.training import checked_folds, out_of_fold_scores
 
 if TYPE_CHECKING:
     from stance.dataset import Dataset
+    from stance.measures import Floats
     from stance.settings import Settings
-    from stance.training import Floats, Progress
+    from stance.training import Progress
 
 # A change is kept only where it helps that surely; the best of many trials is better than it deserves.
 SURE: Final = 0.9

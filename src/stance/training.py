@@ -4,75 +4,24 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from stance.calibration import natural_weights
-from stance.dataset import Dataset, data_hash, is_held_apart
-from stance.features import FAMILIES, FeatureSettings, Featurizer
-from stance.measures import Scored
+from stance.dataset import Dataset, data_hash
+from stance.design import Rows, assemble, fold_numbers, scaled, scales, used_columns
+from stance.features import Featurizer
+from stance.measures import Floats, Integers, Scored
 from stance.model import Model
 from stance.records import DataError
 from stance.reliability import Calibration, calibrate
 from stance.settings import Settings
 
-RANDOM_DRAW: Final = "random"
-
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Annotated statements as figures; n rows, own ones last.
-
-    Attributes
-    ----------
-    features
-        Binary matrix of buckets, shape (n, buckets).
-    counts
-        Distinct buckets of each row before rare ones were dropped, shape (n,).
-    truth
-        Shape (n, labels).
-    own, held_apart, borderline, at_random
-        Shape (n,).
-    known_weights
-        Recorded inverse inclusion probabilities, NaN where there is none, shape (n,).
-    rounds
-        Rounds of drawing, shape (n,).
-    groups
-        Numbers of the groups, shape (n,).
-    """
-
-    features: sparse.csr_matrix
-    counts: Integers
-    truth: Bools
-    own: Bools
-    held_apart: Bools
-    borderline: Bools
-    at_random: Bools
-    known_weights: Floats
-    rounds: Integers
-    groups: Integers
-
-    def __getitem__(self, chosen: Bools) -> Rows:
-        return Rows(
-            self.features[chosen],
-            *(
-                getattr(self, name)[chosen]
-                for name in (
-                    "counts", "truth", "own", "held_apart", "borderline", "at_random", "known_weights", "rounds",
-                    "groups",
-                )
-            ),
-        )  # fmt: skip
 
 
 def train(
@@ -181,81 +130,6 @@ def calibrated_rows(dataset: Dataset, rows: Rows, scores: Floats, folds: Integer
     )
 
 
-def assemble(dataset: Dataset, featurizer: Featurizer) -> Rows:
-    """Return all rows of a dataset as figures, held-apart ones among them."""
-    names = dataset.labels.names
-    standoff = dataset.standoff
-    parts: list[sparse.csr_matrix] = []
-    counts: list[Integers] = []
-    if standoff is not None:
-        if standoff.matrix.fingerprint != featurizer.fingerprint:
-            raise DataError(
-                f"{standoff.path / 'features.npz'}: made with other feature settings or another lexicon; run "
-                "`stance extract --texts FILE...` with the texts at hand, or `stance train --own-only`"
-            )
-        matrix = standoff.matrix
-        parts.append(_binary(matrix.indices, matrix.indptr, featurizer.settings.buckets))
-        counts.append(matrix.counts.astype(np.int64))
-    if dataset.own:
-        found = [featurizer.indices(row.text) for row in dataset.own]
-        lengths = np.array([len(buckets) for buckets in found], dtype=np.int64)
-        indices = np.concatenate([np.array(buckets, dtype=np.int32) for buckets in found])
-        parts.append(_binary(indices, np.concatenate([[0], np.cumsum(lengths)]), featurizer.settings.buckets))
-        counts.append(lengths)
-    real = standoff.rows if standoff is not None else ()
-    own = dataset.own
-    given = [row.labels for row in real] + [row.labels for row in own]
-    none = [np.nan] * len(own)
-    if not real and not own:
-        raise DataError("the dataset holds no annotated statements; add some")
-    _, groups = np.unique(np.array(dataset.groups), return_inverse=True)
-    return Rows(
-        features=sparse.vstack(parts, format="csr"),
-        counts=np.concatenate(counts),
-        truth=np.array([[name in labels for name in names] for labels in given], dtype=np.bool_),
-        own=np.array([False] * len(real) + [True] * len(own)),
-        held_apart=np.array([is_held_apart(group) for group in dataset.groups]),
-        borderline=np.array([row.borderline for row in real] + [False] * len(own)),
-        at_random=np.array([row.draw == RANDOM_DRAW for row in real] + [False] * len(own)),
-        known_weights=np.array([np.nan if row.weight is None else row.weight for row in real] + none, dtype=float),
-        rounds=np.array([row.round for row in real] + [0] * len(own), dtype=np.int64),
-        groups=groups.astype(np.int64),
-    )
-
-
-def used_columns(rows: Rows, settings: Settings) -> Integers:
-    """Return the buckets that training looks at: those of stand-off rows, and those that several own rows have."""
-    real = np.asarray(rows.features[~rows.own].sum(axis=0)).ravel() > 0
-    own = np.asarray(rows.features[rows.own].sum(axis=0)).ravel() >= settings.own_rows
-    columns = np.flatnonzero(real | own)
-    if not len(columns):
-        raise DataError("no feature occurs often enough to learn from; annotate more rows, or lower own_rows")
-    return columns
-
-
-def scales(columns: Integers, table: FeatureSettings, settings: Settings) -> Floats:
-    """Return the factor on each column, by its feature family."""
-    family = np.searchsorted(np.array(table.offsets), columns, side="right") - 1
-    return np.array([settings.family_scale.get(name, 1.0) for name in FAMILIES])[family]
-
-
-def scaled(rows: Rows, columns: Integers, table: FeatureSettings, settings: Settings) -> sparse.csr_matrix:
-    """Return the design matrix: columns by family, rows by the square root of their number of features."""
-    by_row = sparse.diags(1.0 / np.sqrt(np.maximum(rows.counts, 1)))
-    return sparse.csr_matrix(by_row @ rows.features[:, columns] @ sparse.diags(scales(columns, table, settings)))
-
-
-def fold_numbers(groups: Integers, folds: int) -> Integers:
-    """Return the fold of each row; a group lies in one fold, and folds are of about the same size."""
-    sizes = np.bincount(groups)
-    filled = np.zeros(folds)
-    fold_of = np.zeros(len(sizes), dtype=np.int64)
-    for group in np.argsort(-sizes, kind="stable"):
-        fold_of[group] = int(np.argmin(filled))
-        filled[fold_of[group]] += sizes[group]
-    return fold_of[groups]
-
-
 Fit = tuple[Floats, Floats]
 
 
@@ -333,10 +207,6 @@ def _fit(design: sparse.csr_matrix, chosen: Integers, truth: NDArray[Any], weigh
         # Of two exclusive labels scikit-learn returns the difference; a softmax needs a row for each.
         coefficients, intercepts = np.vstack([-coefficients, coefficients]) / 2, np.append(-intercepts, intercepts) / 2
     return coefficients, intercepts
-
-
-def _binary(indices: NDArray[Any], indptr: NDArray[Any], buckets: int) -> sparse.csr_matrix:
-    return sparse.csr_matrix((np.ones(len(indices)), indices, indptr), shape=(len(indptr) - 1, buckets))
 
 
 def checked_folds(dataset: Dataset, rows: Rows, settings: Settings) -> Integers:
