@@ -212,9 +212,15 @@ class TestScore:
     def test_an_ended_run_leaves_no_half_file(self, tmp_path: Path, how: signal.Signals) -> None:
         (tmp_path / "many.jsonl").write_text((json.dumps({"text": TEXT}) + "\n") * 60_000)
         (tmp_path / "o.jsonl").write_text("old")
-        with subprocess.Popen(
-            [*COMMAND, "score", "many.jsonl", "-o", "o.jsonl"], stderr=subprocess.PIPE, cwd=tmp_path
-        ) as process:
+        # A run in the background of a shell ignores interrupts, and hands that on; at a terminal nobody does.
+        before = signal.signal(how, signal.SIG_DFL)
+        try:
+            process = subprocess.Popen(
+                [*COMMAND, "score", "many.jsonl", "-o", "o.jsonl"], stderr=subprocess.PIPE, cwd=tmp_path
+            )
+        finally:
+            signal.signal(how, before)
+        with process:
             limit = time.monotonic() + 30
             while len(list(tmp_path.iterdir())) < 3 and time.monotonic() < limit:
                 time.sleep(0.02)
