@@ -52,7 +52,7 @@ def main() -> None:
         before = chances
         outside = "not there | –"
         if arguments.data.exists():
-            measured = evaluate(file_trial(model, arguments.data, "labels").scored, resamples=1)
+            measured = evaluate(file_trial(model, arguments.data).scored, resamples=1)
             outside = f"{measured.mean_average_precision.short} | {measured.macro_f1.short}"
         print(
             f"| {f'rounds 1 to {number}' if number else 'own statements only'} | {int((~learned.own).sum()):,} "
