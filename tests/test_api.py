@@ -61,5 +61,5 @@ def test_resources_are_found_or_named() -> None:
 def test_train_uses_the_settings_of_the_folder() -> None:
     dataset = stance.load_dataset(Path(__file__).resolve().parent.parent / "data", own_only=True)
     assert dataset.settings == stance.Settings(
-        family_scale={"word": 1.5, "prefix": 2.0, "skip": 0.3, "pair": 0.7, "reach": 1.5}, own_weight=0.3
+        family_scale={"word": 1.5, "prefix": 2.0, "pair": 0.7, "reach": 1.5}, own_weight=0.3
     )

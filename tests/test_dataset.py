@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stance.dataset import Dataset, OwnStatement, data_hash, is_held_apart, load_dataset, read_annotated, read_own
+from stance.dataset import (
+    Dataset,
+    OwnStatement,
+    RowForm,
+    data_hash,
+    is_held_apart,
+    load_dataset,
+    read_annotated,
+    read_own,
+)
 from stance.features import Featurizer
 from stance.labels import Label, LabelSet, read_labels
 from stance.lexicon import Lexicon, read_lexicon
@@ -135,7 +144,7 @@ def test_other_annotated_files_keep_what_is_not_known(tmp_path: Path) -> None:
         {"sentence": "The guild met.", "code": [], "origin": {"page": 3}},
     ]
     path.write_bytes(gzip.compress("\n".join(json.dumps(line) for line in lines).encode()))
-    one, two = read_annotated(path, LABELS, label_field="code", text_field="sentence")
+    one, two = read_annotated(path, LABELS, RowForm("code", "sentence"))
     assert (one.id, one.text, one.labels, one.fields) == ("17", lines[0]["sentence"], ("accusation",), {"stratum": "x"})
     assert (two.id, two.labels) == (statement_id("The guild met."), ())
     assert two.fields == {"origin": {"page": 3}}

@@ -36,9 +36,9 @@ SMALL: Final = Featurizer(Lexicon.from_classes(CLASSES), FeatureSettings(dict.fr
 MOST_SECONDS: Final = 5.0
 PINNED_TEXT: Final = [
     47228, 62888, 118985, 130042, 194306, 229144, 246912, 248590, 258553, 264911, 274154, 290854, 308397, 330919,
-    369868, 388660, 451594, 452045, 486795, 598394, 635170, 683892, 720684, 736333, 749526, 766480, 780069, 800563,
-    805880, 819419, 820326, 821129, 821181, 834426, 874064, 954651, 998955, 1002095, 1004351, 1035428, 1074844, 1075381,
-    1169401, 1344081, 1345536, 1411255,
+    369868, 388660, 451594, 452045, 486795, 598394, 635170, 669491, 674808, 688347, 689254, 690057, 690109, 716532,
+    795809, 889115, 933419, 936559, 938815, 969892, 1009308, 1009845, 1103865, 1278545, 1280000, 1365238, 1382699,
+    1542327,
 ]  # fmt: skip
 
 any_text = st.text(st.characters(exclude_categories=())) | st.lists(
@@ -98,13 +98,14 @@ def test_pinned_hashes(word: str, hashed: int) -> None:
         ("word", ("deny",), 433475),
         ("word", ("<start>", "moscow", "denied"), 160593),
         ("name", ("US",), 561168),
-        ("skip", ("a", "_", "b"), 726594),
-        ("prefix", ("denia",), 796087),
-        ("class", ("not", "@deny"), 821082),
-        ("pair", ("@deny", "@claim", "near"), 873094),
-        ("context", ("@deny", "_", "<name>"), 904970),
-        ("reach", ("@deny", "_", "entry"), 1241562),
-        ("form", ("question",), 1411266),
+        ("prefix", ("denia",), 665015),
+        ("class", ("not", "@deny"), 690010),
+        ("pair", ("@deny", "@claim", "near"), 793869),
+        ("context", ("@deny", "_", "<name>"), 839434),
+        ("reach", ("@deny", "_", "entry"), 1176026),
+        ("object", ("@deny", "entry"), 1417933),
+        ("triple", ("@deny", "@claim", "@access"), 1497792),
+        ("form", ("question",), 1542338),
     ],
 )
 def test_pinned_buckets(family: str, parts: tuple[str, ...], bucket: int) -> None:
@@ -112,15 +113,15 @@ def test_pinned_buckets(family: str, parts: tuple[str, ...], bucket: int) -> Non
 
 
 def test_pinned_ranges() -> None:
-    offsets = (0, 524288, 655360, 786432, 819200, 821248, 886784, 1148928, 1411072)
+    offsets = (0, 524288, 655360, 688128, 690176, 821248, 1083392, 1345536, 1476608, 1542144)
     assert FEATURIZER.settings.offsets == offsets
-    assert FEATURIZER.settings.buckets == 1411328
+    assert FEATURIZER.settings.buckets == 1542400
 
 
 def test_pinned_text() -> None:
     lexicon = Lexicon.from_classes({"deny": ["denied"], "negation": ["not"], "function": ["the"]})
     featurizer = Featurizer(lexicon)
-    assert featurizer.fingerprint == "b612a6d6c25f0b7d34d5c93fbe517906a69074982e87ed6628669038f01f16ae"
+    assert featurizer.fingerprint == "c427f1984b1e2954854461e02032278d973be4aee5ba2e9df8a12737c8f72a2c"
     assert featurizer.indices("Moscow denied it did not attack.") == PINNED_TEXT
 
 
@@ -216,6 +217,58 @@ def test_a_lexicon_without_the_special_classes() -> None:
     assert "class: @deny" in found
     assert "class: not @deny" not in found
     assert "word: <name> man has" in found, "without function words the first word passes for a name"
+
+
+def test_frames_have_no_neighbours_and_no_pairs_with_each_other() -> None:
+    listed = {"deny": ["denied"], "say": ["said"], "actor": ["minister"], "function": ["the"]}
+    text = "the minister said that London denied the payment"
+    plain = names(text, Featurizer(Lexicon.from_classes(listed)))
+    framed = names(text, Featurizer(Lexicon.from_classes(listed, ["say", "actor"])))
+    assert framed < plain
+    assert {name for name in plain - framed if name.split(":")[0] not in {"context", "reach", "object", "triple"}} == {
+        "pair: @actor @say near",
+        "pair: @actor @say outside outside",
+    }
+    assert {"class: @say", "pair: @say @deny near", "context: <name> @deny"} <= framed
+
+
+def test_an_object_is_the_next_word_that_is_no_function_word() -> None:
+    listed = {"deny": ["denied"], "function": ["the", "an", "of"]}
+    found = names("Oslo denied the, an entry of goods", Featurizer(Lexicon.from_classes(listed)))
+    assert {name for name in found if name.startswith("object")} == {"object: @deny entry"}
+
+
+def test_triples_are_of_cues_close_to_each_other() -> None:
+    near = "they deny the claim on entry"
+    assert "triple: @deny @claim @access" in names(near)
+    assert "triple: @deny @claim @access" not in names(near.replace("on", "x " * 10))
+
+
+MARKED: Final = Featurizer(FEATURIZER.lexicon, FeatureSettings(marks=("s", "t")))
+
+
+def test_a_marked_span_is_one_word_whoever_stands_in_it() -> None:
+    one = names("<s>The Kremlin</s> denied that <t>Kyiv, not Oslo,</t> made that claim", MARKED)
+    other = names("<s>Paris</s> denied that <t>Berlin</t> made that claim", MARKED)
+    assert one == other
+    assert {"word: <s>", "word: <s> denied", "class: @<s>", "pair: @<s> @deny near", "pair: @deny @<t> near"} <= one
+    assert not any("paris" in name.lower() for name in other)
+
+
+def test_marks_keep_their_place_in_the_text() -> None:
+    text = "Now <s>Paris</s> denied it"
+    token = next(token for token in MARKED.tokens(text) if token.text == "<s>")
+    assert text[token.start : token.end] == "<s>Paris</s>"
+    assert [token.start for token in MARKED.tokens(text)] == sorted(token.start for token in MARKED.tokens(text))
+
+
+@pytest.mark.parametrize("text", ["<s>Paris denied it", "Paris</s> denied it", "<u>Paris</u> denied it"])
+def test_tags_that_are_no_whole_mark_are_plain_text(text: str) -> None:
+    assert names(text, MARKED) == names(text)
+
+
+def test_marks_belong_to_the_fingerprint() -> None:
+    assert MARKED.fingerprint != FEATURIZER.fingerprint
 
 
 @pytest.mark.parametrize(

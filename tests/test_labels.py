@@ -52,7 +52,7 @@ def test_most_labels_are_accepted_and_one_more_is_not() -> None:
         (label_set("a", exclusive=1), "neither true nor false"),
         (label_set("a", exclusive=True), "two labels or more"),
         (label_set("a", "b", "a"), "'a' is listed twice"),
-        (label_set("none"), "not 'none'"),
+        (label_set("none"), "not exclusive"),
         (label_set("two words"), "'two words'"),
         (label_set("2nd"), "'2nd'"),
         (label_set("a\n"), "has to be a word"),

@@ -118,6 +118,15 @@ def newsroom(tmp_path: Path) -> Path:
     ]
     lines = "".join(json.dumps(each) + "\n" for each in sentences)
     (tmp_path / "sentences.jsonl").write_text(lines, encoding="utf-8")
+    codes = (("AID", "sent grain to"), ("BAN", "closed its border with"))
+    places = ("Oslo", "Lima", "Quito", "Dakar", "Riga")
+    marked = [
+        {"text": f"<s>{one}</s> {words} <t>{two}</t>.", "code": code}
+        for code, words in codes
+        for one in places
+        for two in places
+    ]
+    (tmp_path / "codes.jsonl").write_text("".join(json.dumps(each) + "\n" for each in marked), encoding="utf-8")
     (tmp_path / "data").symlink_to(ROOT / "data")
     (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
     mine = tmp_path / "mydata"

@@ -48,6 +48,8 @@ WRONG: list[tuple[str, Any]] = [
     )),
     *((name, value) for name in ("folds", "own_rows") for value in (0, -1, 2.5, "5", None, True, float("nan"))),
     ("folds", 1),
+    *(("balance", value) for value in (-0.1, 1.1, "1", None, True, float("nan"))),
+    *(("marks", value) for value in ("s", 3, None, {"s": 1})),
     *(("regularisation_by_label", value) for value in ({"denial": 0}, {"denial": "1"}, [], None, 3)),
     *(("family_scale", value) for value in (
         {"words": 1}, {"word": -1}, {"word": "1"}, {"word": None}, {"word": float("nan")}, [], ["word"], None, "word"

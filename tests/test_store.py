@@ -18,14 +18,14 @@ from safetensors.numpy import save as to_bytes
 
 import stance
 from stance import files, store
-from stance.features import FAMILIES, FeatureSettings, Featurizer
+from stance.features import FAMILIES, VERSION, FeatureSettings, Featurizer
 from stance.labels import Label, LabelSet
 from stance.lexicon import Lexicon
 from stance.model import Model
 from stance.records import ModelError
 from stance.store import JSON_NAME, WEIGHTS_NAME, load, save
 
-LEXICON: Final = Lexicon.from_classes({"deny": ["denied"], "negation": ["not"], "function": ["the"]})
+LEXICON: Final = Lexicon.from_classes({"deny": ["denied"], "negation": ["not"], "function": ["the"]}, ["deny"])
 BITS: Final = dict.fromkeys(FAMILIES, 4)
 TEXTS: Final = ["Moscow denied it.", "“Café”, he said — and left!", "\u200b", "\ud800 not denied"]
 
@@ -191,6 +191,7 @@ def test_weights_of_another_model(folder: Path, tmp_path: Path, small_model: Mod
 
 FIELDS: Final = (
     "format", "labels", "features", "fingerprint", "intercepts", "slopes", "offsets", "thresholds", "about", "lexicon",
+    "frames",
 )  # fmt: skip
 
 
@@ -253,7 +254,7 @@ def test_other_features(folder: Path, change: Callable[[dict[str, Any]], object]
 @pytest.mark.parametrize(
     "change",
     [
-        lambda features: features.update(version=2),
+        lambda features: features.update(version=VERSION + 1),
         lambda features: features.pop("version"),
         lambda features: features.pop("bits"),
         lambda features: features["bits"].pop("word"),
@@ -266,6 +267,10 @@ def test_other_features(folder: Path, change: Callable[[dict[str, Any]], object]
         lambda features: features["bits"].update(word=None),
         lambda features: features["bits"].update(word=10**30),
         lambda features: features.update(bits=list(FAMILIES)),
+        lambda features: features.pop("marks"),
+        lambda features: features.update(marks="s"),
+        lambda features: features.update(marks=["s|t"]),
+        lambda features: features.update(marks=[1]),
     ],
 )
 def test_wrong_feature_settings(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -316,7 +321,7 @@ def test_labels_that_do_not_fit(folder: Path, labels: Any) -> None:
         (tensors(buckets=np.array([4, 1, 7], dtype=np.int32)), "not in order"),
         (tensors(buckets=np.array([1, 4, 4], dtype=np.int32)), "not in order"),
         (tensors(buckets=np.array([-1, 4, 7], dtype=np.int32)), "not in order"),
-        (tensors(buckets=np.array([1, 4, 9 * 16], dtype=np.int32)), "not in order"),
+        (tensors(buckets=np.array([1, 4, 10 * 16], dtype=np.int32)), "not in order"),
         # The step between the first two is beyond int32, and wraps round to a small positive one.
         (tensors(buckets=np.array([2, -(2**31), 7], dtype=np.int32)), "not in order"),
         (tensors(buckets=np.array([1, 4, 7], dtype=np.int64)), "shapes"),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import stance
-from stance.dataset import Annotated, Dataset, is_held_apart, load_dataset
+from stance.dataset import Annotated, Dataset, RowForm, is_held_apart, load_dataset
 from stance.evaluation import worst_errors
 from stance.features import Featurizer
 from stance.model import Model
@@ -161,7 +161,7 @@ def test_a_file_is_tried_row_by_row(small_model: Model, tmp_path: Path, packed: 
     if packed:
         path = path.with_suffix(".jsonl.gz")
         path.write_bytes(gzip.compress((tmp_path / "held.out.jsonl").read_bytes()))
-    trial = file_trial(small_model, path, "labels")
+    trial = file_trial(small_model, path)
     texts = [row["text"] for row in ROWS]
     assert [(row.id, row.text) for row in trial.rows if isinstance(row, Annotated)] == [
         (row.get("id") or statement_id(row["text"]), row["text"]) for row in ROWS
@@ -179,7 +179,7 @@ def test_a_file_is_tried_row_by_row(small_model: Model, tmp_path: Path, packed: 
 
 def test_the_hash_of_a_file_goes_with_texts_and_labels(small_model: Model, tmp_path: Path) -> None:
     def hashed(*rows: dict[str, Any]) -> str:
-        return file_trial(small_model, write(tmp_path / "rows.jsonl", rows), "labels").data
+        return file_trial(small_model, write(tmp_path / "rows.jsonl", rows)).data
 
     same = hashed(*ROWS)
     assert len(same) == 64
@@ -197,13 +197,13 @@ def test_the_labels_may_stand_in_another_field(small_model: Model, tmp_path: Pat
     rows = [
         {"text": row["text"], "labels": "unused", "code": name} for row, name in zip(ROWS, ("denial",) * 4, strict=True)
     ]
-    trial = file_trial(small_model, write(tmp_path / "rows.jsonl", rows), "code")
+    trial = file_trial(small_model, write(tmp_path / "rows.jsonl", rows), RowForm("code"))
     assert trial.scored.truth[:, 0].all()
     assert not trial.scored.truth[:, 1:].any()
 
 
 def test_fields_of_a_file(small_model: Model, tmp_path: Path) -> None:
-    trial = file_trial(small_model, write(tmp_path / "rows.jsonl"), "labels")
+    trial = file_trial(small_model, write(tmp_path / "rows.jsonl"))
     assert trial.field_values("desk") == ["north", None, "7", None]
 
 
@@ -220,7 +220,7 @@ def test_fields_of_a_file(small_model: Model, tmp_path: Path) -> None:
 )
 def test_a_bad_row_is_named(small_model: Model, tmp_path: Path, line: Any, reason: str) -> None:
     with pytest.raises(DataError, match=reason) as caught:
-        file_trial(small_model, write(tmp_path / "rows.jsonl", [ROWS[0], line]), "labels")
+        file_trial(small_model, write(tmp_path / "rows.jsonl", [ROWS[0], line]))
     assert str(caught.value).startswith(f"{tmp_path / 'rows.jsonl'}:2: ")
 
 

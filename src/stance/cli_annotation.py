@@ -233,10 +233,11 @@ def extract(folder: Path, label_files: tuple[Path, ...], text_files: tuple[Path,
     from stance.features import Featurizer
     from stance.labels import read_labels
     from stance.lexicon import read_lexicon
+    from stance.settings import stored_settings
     from stance.standoff import extract as extract_rows
 
     labels = read_labels(folder / "labels.toml")
-    featurizer = Featurizer(read_lexicon(folder / "lexicon.toml"))
+    featurizer = Featurizer(read_lexicon(folder / "lexicon.toml"), stored_settings(folder).features)
     with progress("rows") as report:
         summary = extract_rows(
             folder / "standoff",

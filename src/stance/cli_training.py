@@ -8,7 +8,16 @@ from pathlib import Path
 import click
 
 from stance.display import progress, shown
-from stance.options import EXISTING, label_numbers, load_model, model_options, print_json
+from stance.options import (
+    EXISTING,
+    label_numbers,
+    load_model,
+    model_options,
+    names_in,
+    print_json,
+    row_form,
+    row_options,
+)
 from stance.records import InputError
 
 
@@ -16,6 +25,16 @@ from stance.records import InputError
 @click.option("--data", "folder", default="data", show_default=True, type=EXISTING, help="Data folder.")
 @click.option("--output", type=EXISTING, help="Model folder to write; models/default for the data folder `data`.")
 @click.option("--settings", "settings_path", type=EXISTING, help="Settings file; DATA/settings.json if left out.")
+@click.option(
+    "--rows",
+    "files",
+    multiple=True,
+    type=EXISTING,
+    metavar="FILE",
+    help="JSONL file with more annotated statements.",
+)
+@row_options
+@click.option("--all-rows", is_flag=True, help="Hold no row apart, where the test rows are in another file.")
 @click.option("--own-only", is_flag=True, help="Leave the stand-off rows out.")
 @click.option(
     "--precision",
@@ -31,6 +50,11 @@ def train(
     folder: Path,
     output: Path | None,
     settings_path: Path | None,
+    files: tuple[Path, ...],
+    label_field: str,
+    text_field: str,
+    marks: str | None,
+    all_rows: bool,
     own_only: bool,
     precision: tuple[str, ...],
     search: bool,
@@ -45,7 +69,7 @@ def train(
     from stance.evaluation import Signature, evaluate, format_table
     from stance.files import write_whole
     from stance.search import search as search_settings
-    from stance.settings import read_settings
+    from stance.settings import read_settings, stored_settings
     from stance.store import save
     from stance.training import fit
     from stance.trials import held_apart_trial
@@ -54,8 +78,11 @@ def train(
         if folder != Path("data"):
             raise InputError(f"--data {folder}: say with --output where its model goes, such as models/mine")
         output = Path("models/default")
-    dataset = load_dataset(folder, own_only=own_only)
-    settings = read_settings(settings_path) if settings_path else dataset.settings
+    settings = read_settings(settings_path) if settings_path else stored_settings(folder)
+    if marks is not None:
+        settings = replace(settings, marks=names_in(marks))
+    form = row_form(label_field, text_field, settings.marks)
+    dataset = load_dataset(folder, own_only=own_only, files=files, form=form)
     wanted = label_numbers("--precision", precision, dataset.labels.names, most=1.0)
     if wanted:
         settings = replace(settings, precision_by_label={**settings.precision_by_label, **wanted})
@@ -66,14 +93,16 @@ def train(
         write_whole(settings_path, json.dumps(settings.to_json(), indent=1) + "\n")
         click.echo(f"settings stored in {settings_path}", err=True)
     with progress("fits") as report:
-        model, tried = fit(dataset, settings, progress=report)
+        model, tried = fit(dataset, settings, hold_apart=not all_rows, progress=report)
     for name, chance in settings.precision_by_label.items():
         if not tried.given[:, dataset.labels.names.index(name)].any():
             click.echo(f"{name}: no threshold has a precision of {chance:g}; the label will hardly be given", err=True)
     model = save(model, output)
     data = str(model.about["data_sha256"])
     measured = None
-    if any(map(is_held_apart, dataset.groups)):
+    if all_rows:
+        click.echo("nothing measured: no row is held apart; use `stance evaluate` on other rows", err=True)
+    elif any(map(is_held_apart, dataset.groups)):
         trial = held_apart_trial(model, dataset, data)
         measured = evaluate(trial.scored, signature=trial.signature(model, 0, stance.__version__))
         click.echo(format_table(measured))
@@ -103,7 +132,7 @@ def train(
 )
 @model_options
 @click.option("--by", "by_name", help="Also measure for each value of this field.")
-@click.option("--label-field", default="labels", show_default=True, help="Field with the labels, for a file.")
+@row_options
 @click.option("--report", "report_folder", type=EXISTING, help="Write an HTML report with plots into this folder.")
 @click.option(
     "--errors", "error_count", default=10, show_default=True, type=click.IntRange(0), help="Worst errors a label."
@@ -117,6 +146,8 @@ def evaluate(
     thresholds: tuple[str, ...],
     by_name: str | None,
     label_field: str,
+    text_field: str,
+    marks: str | None,
     report_folder: Path | None,
     error_count: int,
     resamples: int,
@@ -132,12 +163,15 @@ def evaluate(
 
     model = load_model(folder, thresholds)
     if data_path.is_dir():
-        if label_field != "labels":
-            raise InputError(f"--label-field {label_field}: {data_path} is a folder; only a file may have other fields")
+        if (label_field, text_field, marks) != ("labels", "text", None):
+            raise InputError(f"{data_path} is a folder; --label-field, --text-field and --marks are for a file")
         dataset = load_dataset(data_path)
         trial = held_apart_trial(model, dataset, data_hash(dataset))
     else:
-        trial = file_trial(model, data_path, label_field)
+        known = model.featurizer.settings.marks
+        if marks is not None and names_in(marks) != known:
+            raise InputError(f"--marks {marks}: the model was trained with {','.join(known) or 'none'}; train again")
+        trial = file_trial(model, data_path, row_form(label_field, text_field, known))
     signature = trial.signature(model, seed, stance.__version__)
     measured = measure(trial.scored, resamples=resamples, seed=seed, signature=signature)
     by = None
@@ -183,4 +217,38 @@ def evaluate(
             click.echo(f"  {weight:+8.3f}  {name}")
 
 
-TRAINING = (train, evaluate)
+@click.command(short_help="Lay out the data folder of a new codebook.")
+@click.argument("folder", type=EXISTING)
+@click.option("--labels", metavar="A,B,...", help="Names of the labels, in order.")
+@click.option("--rows", "files", multiple=True, type=EXISTING, metavar="FILE", help="Take the labels from this file.")
+@row_options
+@click.option("--exclusive", is_flag=True, help="Each statement carries exactly one label.")
+def init(
+    folder: Path,
+    labels: str | None,
+    files: tuple[Path, ...],
+    label_field: str,
+    text_field: str,
+    marks: str | None,
+    exclusive: bool,
+) -> None:
+    """Lay out the data folder of a new codebook: label set, cue classes, annotation rules, settings.
+
+    With --marks s,t the text "<s>Paris</s> urged <t>Berlin</t> to pay" is read as "<s> urged <t> to pay", and both
+    spans are cue classes.
+    """
+    from stance.layout import labels_in, lay_out
+
+    if (labels is None) == (not files):
+        raise InputError("init: name the labels with --labels, or a file that holds them with --rows; one of both")
+    names = names_in(labels) or labels_in(files, row_form(label_field, text_field, ()))
+    for path in lay_out(folder, names, exclusive=exclusive, marks=names_in(marks)):
+        click.echo(path)
+    click.echo(
+        f"write titles and definitions into {folder / 'labels.toml'}, cue words into {folder / 'lexicon.toml'}, "
+        f"annotated statements into {folder / 'statements'}; then `stance train --data {folder} --output MODEL`",
+        err=True,
+    )
+
+
+TRAINING = (init, train, evaluate)

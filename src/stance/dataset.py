@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from stance.labels import LabelSet, read_labels
 from stance.lexicon import Lexicon, read_lexicon
 from stance.records import DataError
 from stance.rows import checked_labels, checked_string, read_jsonl, statement_id
-from stance.settings import Settings, read_settings
+from stance.settings import Settings, stored_settings
 from stance.standoff import Standoff, read_standoff
 
 HELD_APART: Final = 0.15
@@ -61,6 +61,25 @@ class Annotated:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class RowForm:
+    """How a JSONL file of annotated statements is to be read.
+
+    Attributes
+    ----------
+    label_field
+        Field with a list of labels, or with one label as a string.
+    text_field
+        Field with the statement.
+    marks
+        Tags of which each statement has to hold one at least, such as ``("s", "t")``.
+    """
+
+    label_field: str = "labels"
+    text_field: str = "text"
+    marks: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """All that a model learns from.
@@ -90,7 +109,9 @@ class Dataset:
         return (*real, *(row.group for row in self.own))
 
 
-def load_dataset(path: str | Path = "data", *, own_only: bool = False) -> Dataset:
+def load_dataset(
+    path: str | Path = "data", *, own_only: bool = False, files: Sequence[Path] = (), form: RowForm | None = None
+) -> Dataset:
     """Read a data folder.
 
     Parameters
@@ -99,6 +120,10 @@ def load_dataset(path: str | Path = "data", *, own_only: bool = False) -> Datase
         Folder with ``labels.toml``, ``lexicon.toml`` and ``statements/``, and ``standoff/`` where there is one.
     own_only
         Leave ``standoff/`` out.
+    files
+        More annotated statements, in JSONL files of any form; they count as own ones.
+    form
+        How those files name what they hold.
 
     Returns
     -------
@@ -115,13 +140,21 @@ def load_dataset(path: str | Path = "data", *, own_only: bool = False) -> Datase
     labels = read_labels(folder / "labels.toml")
     lexicon = read_lexicon(folder / "lexicon.toml")
     own = read_own(folder / "statements", labels) if (folder / "statements").is_dir() else ()
+    for file in files:
+        own += tuple(
+            OwnStatement(row.id, row.text, row.labels, article=_named(row, "article"), set=_named(row, "set"))
+            for row in read_annotated(file, labels, form)
+        )
     standoff = None
     if not own_only and (folder / "standoff" / "labels.jsonl").exists():
         standoff = read_standoff(folder / "standoff", labels)
     if not own and standoff is None:
         raise DataError(f"{folder}: holds no annotated statements; put JSONL files into {folder / 'statements'}")
-    stored = folder / "settings.json"
-    return Dataset(labels, lexicon, own, standoff, read_settings(stored) if stored.exists() else Settings())
+    return Dataset(labels, lexicon, own, standoff, stored_settings(folder))
+
+
+def _named(row: Annotated, name: str) -> str:
+    return str(row.fields.get(name) or "")
 
 
 def read_own(path: Path, labels: LabelSet) -> tuple[OwnStatement, ...]:
@@ -161,9 +194,7 @@ def own_statement(record: Mapping[str, Any], labels: LabelSet, place: str) -> Ow
     return OwnStatement(**{**record, "labels": given}, path=path, line=int(line))
 
 
-def read_annotated(
-    path: Path, labels: LabelSet, *, label_field: str = "labels", text_field: str = "text"
-) -> list[Annotated]:
+def read_annotated(path: Path, labels: LabelSet, form: RowForm | None = None) -> list[Annotated]:
     """Read annotated statements from any JSONL file, also gzip; fields that it does not know are kept.
 
     Parameters
@@ -172,10 +203,8 @@ def read_annotated(
         The file.
     labels
         The label set; a label that it lacks is an error.
-    label_field
-        Field with a list of labels, or with one label as a string.
-    text_field
-        Field with the statement.
+    form
+        How the file names what it holds.
 
     Returns
     -------
@@ -187,11 +216,16 @@ def read_annotated(
     DataError
         At the first row that is wrong; the message names file and line.
     """
+    form = form or RowForm()
+    text_field, label_field = form.text_field, form.label_field
     rows = []
     for place, record in read_jsonl(path):
         text = record.get(text_field)
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{place}: {text_field} is missing, blank or not a string; give each row its statement")
+        if form.marks and not any(f"<{mark}>" in text for mark in form.marks):
+            wanted = " or ".join(f"<{mark}>" for mark in form.marks)
+            raise DataError(f"{place}: {text_field} holds no {wanted}; name the marked field with --text-field")
         if label_field not in record:
             raise DataError(
                 f"{place}: the field {label_field!r} is missing; add it, or name another with --label-field"

@@ -71,7 +71,7 @@ def likely_errors(
     if dataset.standoff is None or dataset.labels.exclusive:
         raise InputError("only stand-off rows of a label set that is not exclusive can be checked; add some")
     settings = settings or dataset.settings
-    rows = assemble(dataset, Featurizer(dataset.lexicon))
+    rows = assemble(dataset, Featurizer(dataset.lexicon, settings.features))
     scores = out_of_fold_scores(dataset, rows, checked_folds(dataset, rows, settings), settings, progress)
     real = np.flatnonzero(~rows.own)
     scores, truth = scores[real], rows.truth[real]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -16,8 +17,8 @@ from typing import Any, Final, NamedTuple
 from stance.lexicon import MAX_PHRASE, Lexicon
 from stance.tokens import CAPITALS, NUMBER, PLAIN, PUNCTUATION, WORD, Token, table_digest, tokenise
 
-VERSION: Final = 1
-FAMILIES: Final = ("word", "name", "skip", "prefix", "class", "pair", "context", "reach", "form")
+VERSION: Final = 2
+FAMILIES: Final = ("word", "name", "prefix", "class", "pair", "context", "reach", "object", "triple", "form")
 FUNCTION_CLASS: Final = "function"
 FIRST_CLASS: Final = "first"
 NEGATION_CLASS: Final = "negation"
@@ -25,9 +26,12 @@ NAME, DIGITS, START, END, GAP = "<name>", "<number>", "<start>", "<end>", "_"
 NEAR, MIDDLE, FAR = 3, 8, 64
 PREFIX: Final = 5
 REACH: Final = 6
+CHAIN: Final = 12
 NEGATION_REACH: Final = 3
 # A sentence is never that long; whatever is, counts with its beginning, so that no text can hold up a run.
 LONGEST: Final = 8_192
+
+MARK: Final = "[A-Za-z][A-Za-z0-9_-]{0,63}"
 
 _KEPT_PUNCTUATION: Final = frozenset('"?:')
 _MASK64: Final = 0xFFFFFFFFFFFFFFFF
@@ -35,7 +39,7 @@ _SEED: Final = 0x243F6A8885A308D3
 _WORD_FACTOR: Final = 0x9E3779B97F4A7C15
 _PART_FACTOR: Final = 0xD6E8FEB86659FD93
 _CACHED_WORDS: Final = 1 << 18
-_WORD, _NAME, _SKIP, _PREFIX, _CLASS, _PAIR, _CONTEXT, _REACH, _FORM = range(len(FAMILIES))
+_WORD, _NAME, _PREFIX, _CLASS, _PAIR, _CONTEXT, _REACH, _OBJECT, _TRIPLE, _FORM = range(len(FAMILIES))
 
 
 class Feature(NamedTuple):
@@ -70,11 +74,21 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """How many buckets each family owns, as powers of two; the ranges follow one another in the order of `FAMILIES`."""
+    """How text becomes features.
+
+    Attributes
+    ----------
+    bits
+        How many buckets each family owns, as powers of two; the ranges follow one another in the order of `FAMILIES`.
+    marks
+        Names of tags that mark spans of a text: with the mark ``s``, ``<s>Paris</s>`` counts as one word ``<s>``,
+        whatever stands in it, and as a cue class of its own.
+    """
 
     bits: Mapping[str, int] = field(
-        default_factory=lambda: dict(zip(FAMILIES, (19, 17, 17, 15, 11, 16, 18, 18, 8), strict=True))
+        default_factory=lambda: dict(zip(FAMILIES, (19, 17, 15, 11, 17, 18, 18, 17, 16, 8), strict=True))
     )
+    marks: tuple[str, ...] = ()
 
     @property
     def offsets(self) -> tuple[int, ...]:
@@ -89,7 +103,7 @@ class FeatureSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as the model folder stores them."""
-        return {"version": VERSION, "bits": {name: self.bits[name] for name in FAMILIES}}
+        return {"version": VERSION, "bits": {name: self.bits[name] for name in FAMILIES}, "marks": [*self.marks]}
 
 
 def hash_word(word: str) -> int:
@@ -108,7 +122,8 @@ class Featurizer:
     Parameters
     ----------
     lexicon
-        The cue classes. Words of a class called ``function`` are never masked and make no class features; words of
+        The cue classes. Classes that are *frames* make no features with the words around them, and no pairs with one
+        another. Words of a class called ``function`` are never masked and make no class features; words of
         ``function`` and ``first`` in capitals count as acronyms (*US*, *WHO*); a class called ``negation`` marks the
         classes that follow within three tokens.
     settings
@@ -118,10 +133,14 @@ class Featurizer:
     def __init__(self, lexicon: Lexicon, settings: FeatureSettings | None = None) -> None:
         self.lexicon = lexicon
         self.settings = settings or FeatureSettings()
-        self._classes = tuple(f"@{name}" for name in lexicon.classes)
+        spans = [f"<{mark}>" for mark in self.settings.marks]
+        self._classes = tuple(f"@{name}" for name in (*lexicon.classes, *spans))
+        self._entries = {**lexicon.entries, **{span: (len(lexicon.classes) + n,) for n, span in enumerate(spans)}}
+        self._marked = re.compile(rf"<({'|'.join(self.settings.marks)})>.*?</\1>", re.DOTALL) if spans else None
         self._function = _position(lexicon.classes, FUNCTION_CLASS)
         self._pronouns = (self._function, _position(lexicon.classes, FIRST_CLASS))
         self._negation = _position(lexicon.classes, NEGATION_CLASS)
+        self._frames = frozenset(_position(lexicon.classes, name) for name in lexicon.frames)
         self._hashes: dict[str, int] = {}
         self._ranges = tuple(
             (offset, 64 - self.settings.bits[name], hash_word(name))
@@ -131,7 +150,12 @@ class Featurizer:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of all that decides what a text's features are: settings, lexicon and character table."""
-        content = {**self.settings.to_json(), "lexicon": self.lexicon.to_json(), "characters": table_digest()}
+        content = {
+            **self.settings.to_json(),
+            "lexicon": self.lexicon.to_json(),
+            "frames": sorted(self.lexicon.frames),
+            "characters": table_digest(),
+        }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def indices(self, text: str) -> list[int]:
@@ -141,7 +165,13 @@ class Featurizer:
 
     def tokens(self, text: str) -> list[Token]:
         """Return the tokens that a text counts with: those of its first `LONGEST` characters."""
-        return tokenise(text[:LONGEST])
+        text = text[:LONGEST]
+        if self._marked is None:
+            return tokenise(text)
+        spans = [(match[1], *match.span()) for match in self._marked.finditer(text)]
+        tokens = tokenise(self._marked.sub(lambda match: " " * len(match[0]), text))
+        tokens += [Token(f"<{mark}>", WORD, PLAIN, start, end) for mark, start, end in spans]
+        return sorted(tokens, key=lambda token: token.start)
 
     def bucket(self, family: int, parts: Iterable[str]) -> int:
         """Return the bucket of one feature; the order of the parts counts."""
@@ -166,14 +196,17 @@ class Featurizer:
         yield from _word_ngrams(symbols)
         yield from _name_ngrams(tokens, symbols, headline)
         yield from _prefixes(symbols)
+        cues = [event for event in shown if event.category not in self._frames]
         yield from self._class_features(tokens, shown)
         yield from self._pairs(tokens, shown)
-        yield from self._contexts(symbols, shown)
-        yield from self._reaches(symbols, shown)
+        yield from self._contexts(symbols, cues)
+        yield from self._reaches(symbols, cues)
+        yield from self._objects(symbols, cues)
+        yield from self._triples(cues)
         yield from _forms(tokens, headline)
 
     def _events(self, tokens: list[Token], headline: bool) -> list[Event]:
-        entries, starts = self.lexicon.entries, self.lexicon.starts
+        entries, starts = self._entries, self.lexicon.starts
         events: list[Event] = []
         for first, token in enumerate(tokens):
             if token.kind != WORD:
@@ -222,7 +255,7 @@ class Featurizer:
                 gap = begin - end
                 if gap > FAR:
                     break  # Keeps the work proportional to the length of the text.
-                if gap <= 0:
+                if gap <= 0 or (left in self._frames and right in self._frames):
                     continue
                 names = self._classes[left], self._classes[right]
                 if gap > MIDDLE:
@@ -256,6 +289,23 @@ class Featurizer:
                 if _is_long(part):
                     yield Feature(_REACH, (name, GAP, part[:PREFIX]), first, end)
 
+    def _objects(self, symbols: list[Symbol], events: list[Event]) -> Iterator[Feature]:
+        """Yield each class with the first word after it that says something: what is denied, called for or held."""
+        place = {n: number for number, symbol in enumerate(symbols) for n in range(symbol.first, symbol.last + 1)}
+        for category, first, last in events:
+            right = place[last]
+            for part, _, end in symbols[right + 1 : right + 1 + REACH]:
+                if self._function not in self._entries.get(part, ()):
+                    yield Feature(_OBJECT, (self._classes[category], part), first, end)
+                    break
+
+    def _triples(self, events: list[Event]) -> Iterator[Feature]:
+        """Yield three classes in a row."""
+        for one, two, three in zip(events, events[1:], events[2:], strict=False):
+            if three.first - one.last <= CHAIN:
+                parts = tuple(self._classes[event.category] for event in (one, two, three))
+                yield Feature(_TRIPLE, parts, one.first, three.last)
+
 
 def is_headline(tokens: list[Token]) -> bool:
     """Tell whether a text has Every Word Capitalised, so that capitals say nothing about names."""
@@ -276,7 +326,7 @@ def _side(token: Token) -> str:
 
 
 def _word_ngrams(symbols: list[Symbol]) -> Iterator[Feature]:
-    """Yield masked 1-3-grams, and pairs of words with the word between them left open."""
+    """Yield masked 1-3-grams."""
     padded = [Symbol(START, 0, 0), *symbols, Symbol(END, symbols[-1].last, symbols[-1].last)] if symbols else []
     for number, (part, first, last) in enumerate(padded):
         if 0 < number < len(padded) - 1:
@@ -286,7 +336,6 @@ def _word_ngrams(symbols: list[Symbol]) -> Iterator[Feature]:
             yield Feature(_WORD, (part, following[0].part), first, following[0].last)
         if len(following) > 1:
             yield Feature(_WORD, (part, following[0].part, following[1].part), first, following[1].last)
-            yield Feature(_SKIP, (part, GAP, following[1].part), first, following[1].last)
 
 
 def _name_ngrams(tokens: list[Token], symbols: list[Symbol], headline: bool) -> Iterator[Feature]:

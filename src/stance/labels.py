@@ -77,6 +77,9 @@ class LabelSet:
         if not isinstance(tables, list) or not 0 < len(tables) <= MOST_LABELS:
             raise DataError(f"needs 1 to {MOST_LABELS} [[label]] tables; list the labels")
         labels = tuple(_label(table) for table in tables)
+        # Where a statement may carry no label, "none" is what is printed then.
+        if not exclusive and any(label.name == "none" for label in labels):
+            raise DataError("label 'none' stands in a set that is not exclusive; leave it out: a row may have no label")
         names = [label.name for label in labels]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -110,8 +113,8 @@ def _label(table: object) -> Label:
     if not isinstance(table, Mapping):
         raise DataError(f"{table!r} is not a [[label]] table; give it a name")
     name = table.get("name")
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name) or name == "none":
-        raise DataError(f"label name {name!r}: has to be a word of letters, digits, _ and -, and not 'none'")
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
+        raise DataError(f"label name {name!r}: has to be a word of letters, digits, _ and -")
     unknown = set(table) - {*_TEXTS, *_LISTS}
     if unknown:
         raise DataError(f"label {name!r}: unknown key {min(unknown)!r}; use {', '.join((*_TEXTS, *_LISTS))}")

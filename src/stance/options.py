@@ -12,6 +12,7 @@ import click
 from stance.records import InputError
 
 if TYPE_CHECKING:
+    from stance.dataset import RowForm
     from stance.model import Model
 
 EXISTING = click.Path(path_type=Path)
@@ -25,6 +26,29 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--model", "folder", type=EXISTING, help="Model folder; the default model if left out.")(
         command
     )
+
+
+def row_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what says how a JSONL file of annotated statements is to be read."""
+    for option in (
+        click.option("--marks", metavar="A,B", help="Tags that mark spans of the text, such as s,t; see `init`."),
+        click.option("--text-field", default="text", show_default=True, help="Its field with the text."),
+        click.option("--label-field", default="labels", show_default=True, help="Its field with the labels."),
+    ):
+        command = option(command)
+    return command
+
+
+def row_form(label_field: str, text_field: str, marks: Sequence[str]) -> RowForm:
+    """Return what `row_options` say."""
+    from stance.dataset import RowForm
+
+    return RowForm(label_field, text_field, tuple(marks))
+
+
+def names_in(given: str | None) -> tuple[str, ...]:
+    """Return the names that an option of the form ``A,B`` lists."""
+    return tuple(name.strip() for name in given.split(",") if name.strip()) if given else ()
 
 
 def load_model(folder: Path | None, thresholds: tuple[str, ...]) -> Model:

@@ -48,7 +48,7 @@ def search(dataset: Dataset, settings: Settings, *, progress: Progress | None = 
     DataError
         As `stance.train`.
     """
-    rows = assemble(dataset, Featurizer(dataset.lexicon))
+    rows = assemble(dataset, Featurizer(dataset.lexicon, settings.features))
     learned = rows[~rows.held_apart]
     folds = checked_folds(dataset, learned, settings)
     judged = ~learned.own if (~learned.own).any() else np.ones(len(folds), dtype=bool)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from stance.features import FAMILIES
+from stance.features import FAMILIES, MARK, FeatureSettings
 from stance.records import DataError
 
 
@@ -33,6 +34,12 @@ class Settings:
         Own statements a feature must occur in, where no stand-off row has it.
     precision_by_label
         Label name to the precision, in the natural mix, that its threshold has to reach; the others go by F1.
+    balance
+        Weight of seldom labels: each row counts by its label's number of rows to the power of minus this; 0 leaves rows
+        as they are, 1 makes all labels weigh the same. Probabilities are then those of such a mix.
+    marks
+        Names of the tags that mark spans, such as ``["s", "t"]`` for ``<s>Paris</s> urged <t>Berlin</t>``; a marked
+        span counts as one word, whoever stands in it.
     folds
         Folds of the grouped cross-validation that calibration and search use.
     """
@@ -44,6 +51,8 @@ class Settings:
     borderline_weight: float = 0.5
     own_rows: int = 2
     precision_by_label: Mapping[str, float] = field(default_factory=dict)
+    balance: float = 0.0
+    marks: tuple[str, ...] = ()
     folds: int = 5
 
     def __post_init__(self) -> None:
@@ -54,6 +63,12 @@ class Settings:
         ):
             if not isinstance(given, Mapping):
                 raise DataError(f"settings: {name} is {type(given).__name__}; give names with numbers")
+        if isinstance(self.marks, str) or not isinstance(self.marks, Sequence):
+            raise DataError(f"settings: marks is {type(self.marks).__name__}; give a list of names")
+        for mark in self.marks:
+            if not isinstance(mark, str) or not re.fullmatch(MARK, mark):
+                raise DataError(f"settings: mark {mark!r} has to be a word of letters, digits, _ and -")
+        object.__setattr__(self, "marks", tuple(self.marks))
         numbers = {
             "regularisation": self.regularisation,
             "own_weight": self.own_weight,
@@ -63,6 +78,8 @@ class Settings:
         for name, value in numbers.items():
             if not _is_number(value) or value <= 0:
                 raise DataError(f"settings: {name} is {value!r}; give a number above 0")
+        if not _is_number(self.balance) or not 0 <= self.balance <= 1:
+            raise DataError(f"settings: balance is {self.balance!r}; give a number from 0 to 1")
         for name, wanted in self.precision_by_label.items():
             if not _is_number(wanted) or not 0 < wanted <= 1:
                 raise DataError(f"settings: precision_by_label.{name} is {wanted!r}; give a number above 0, at most 1")
@@ -76,6 +93,11 @@ class Settings:
             raise DataError(f"settings: folds is {self.folds!r}; give a whole number, 2 or more")
         if not _is_number(self.own_rows) or not isinstance(self.own_rows, int) or self.own_rows < 1:
             raise DataError(f"settings: own_rows is {self.own_rows!r}; give a whole number, 1 or more")
+
+    @property
+    def features(self) -> FeatureSettings:
+        """How text becomes features under these settings."""
+        return FeatureSettings(marks=self.marks)
 
     def strength(self, label: str) -> float:
         """Return the ``C`` of a label."""
@@ -107,6 +129,12 @@ def read_settings(path: Path) -> Settings:
         return Settings(**document)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def stored_settings(folder: Path) -> Settings:
+    """Return the settings of a data folder: those of its ``settings.json``, the defaults where it has none."""
+    path = folder / "settings.json"
+    return read_settings(path) if path.exists() else Settings()
 
 
 def _is_number(value: object) -> bool:

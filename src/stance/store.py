@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stance.features import FAMILIES, VERSION, FeatureSettings, Featurizer
+from stance.features import FAMILIES, MARK, VERSION, FeatureSettings, Featurizer
 from stance.labels import LabelSet
 from stance.lexicon import Lexicon
 from stance.model import Model
@@ -64,6 +65,7 @@ def save(model: Model, folder: str | Path) -> Model:
         **{name: getattr(model, name).tolist() for name in _VECTORS},
         "about": about,
         "lexicon": model.featurizer.lexicon.to_json(),
+        "frames": sorted(model.featurizer.lexicon.frames),
     }
     folder = Path(folder)
     # The description goes last: it holds the hash, so a run cut off in between leaves a folder that is refused.
@@ -101,7 +103,10 @@ def load(folder: str | Path | None = None) -> Model:
         raise ModelError(f"{folder / JSON_NAME}: format {_short(repr(found))}, not {FORMAT}; train the model again")
     try:
         labels = LabelSet.from_json(document["labels"])
-        lexicon = Lexicon.from_classes(document["lexicon"])
+        frames = document["frames"]
+        if not isinstance(frames, list):
+            raise ValueError("frames is not a list")
+        lexicon = Lexicon.from_classes(document["lexicon"], frames)
         settings = _settings(document["features"])
         vectors = [_vector(name, document[name]) for name in _VECTORS]
         about = dict(document["about"])
@@ -163,7 +168,10 @@ def _settings(document: dict[str, Any]) -> FeatureSettings:
         raise ValueError("other feature families than this version has")
     if not all(isinstance(value, int) and 0 < value <= 26 for value in bits.values()):
         raise ValueError("a bucket range outside of 2 to 2^26")
-    return FeatureSettings(dict(bits))
+    marks = document["marks"]
+    if not isinstance(marks, list) or not all(isinstance(mark, str) and re.fullmatch(MARK, mark) for mark in marks):
+        raise ValueError("a mark that is no word")
+    return FeatureSettings(dict(bits), tuple(marks))
 
 
 def _read_weights(path: Path, expected: str, table: int, labels: int) -> NDArray[np.float32]:

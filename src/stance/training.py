@@ -62,7 +62,7 @@ def fit(
     dataset: Dataset, settings: Settings, *, hold_apart: bool = True, progress: Progress | None = None
 ) -> tuple[Model, Scored]:
     """Train as `train` does, and return beside the model the rows that its calibration was tried on, out of fold."""
-    rows = assemble(dataset, Featurizer(dataset.lexicon))
+    rows = assemble(dataset, Featurizer(dataset.lexicon, settings.features))
     return fit_rows(dataset, rows[~rows.held_apart] if hold_apart else rows, settings, progress)
 
 
@@ -70,7 +70,7 @@ def fit_rows(
     dataset: Dataset, learned: Rows, settings: Settings, progress: Progress | None = None
 ) -> tuple[Model, Scored]:
     """Train on some rows of a dataset, as `fit` does on all of them."""
-    featurizer = Featurizer(dataset.lexicon)
+    featurizer = Featurizer(dataset.lexicon, settings.features)
     folds = checked_folds(dataset, learned, settings)
     columns = used_columns(learned, settings)
     design = scaled(learned, columns, featurizer.settings, settings)
@@ -158,10 +158,12 @@ def run_fits(
             rows.borderline, settings.borderline_weight, 1.0
         )
         if exclusive:
-            tasks.append((chosen, rows.truth.argmax(axis=1), weights, settings.regularisation))
+            classes = rows.truth.argmax(axis=1)
+            tasks.append((chosen, classes, balanced(classes, weights, settings), settings.regularisation))
         else:
             for column, name in enumerate(names):
-                tasks.append((chosen, rows.truth[:, column], weights, settings.strength(name)))
+                truth = rows.truth[:, column]
+                tasks.append((chosen, truth, balanced(truth, weights, settings), settings.strength(name)))
     done: list[Fit] = []
     # A generator hands results over in order as they come, so that the bar moves while later ones are still at work.
     for fit in Parallel(n_jobs=-1, return_as="generator")(delayed(_fit)(design, *task) for task in tasks):
@@ -176,6 +178,13 @@ def run_fits(
     ]
 
 
+def balanced(classes: NDArray[Any], weights: Floats, settings: Settings) -> Floats:
+    """Return the weights of rows after `Settings.balance`: those of seldom classes grow, their mean stays."""
+    _, number, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    factor = (counts.mean() / counts) ** settings.balance
+    return np.asarray(weights * factor[number] / np.average(factor[number], weights=weights))
+
+
 def scores_out_of_fold(design: sparse.csr_matrix, folds: Integers, fits: list[Fit]) -> Floats:
     """Return the scores of each row under the fit that has not seen it, shape (n, labels)."""
     scores = np.empty((design.shape[0], len(fits[0][1])))
@@ -188,7 +197,7 @@ def out_of_fold_scores(
     dataset: Dataset, rows: Rows, folds: Integers, settings: Settings, progress: Progress | None = None
 ) -> Floats:
     """Return the scores of each row under a fit on the other folds, shape (n, labels)."""
-    table = Featurizer(dataset.lexicon).settings
+    table = Featurizer(dataset.lexicon, settings.features).settings
     design = scaled(rows, used_columns(rows, settings), table, settings)
     fits = run_fits(dataset, design, rows, folds, [(fold, settings) for fold in range(settings.folds)], progress)
     return scores_out_of_fold(design, folds, fits)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from stance.dataset import Annotated, Dataset, is_held_apart, read_annotated
+from stance.dataset import Annotated, Dataset, RowForm, is_held_apart, read_annotated
 from stance.evaluation import ErrorRow, Scored, Signature
 from stance.model import Model
 from stance.records import DataError
@@ -55,11 +55,11 @@ class Trial:
         return [None if value is None else str(value) for value in values]
 
 
-def file_trial(model: Model, path: Path, label_field: str) -> Trial:
+def file_trial(model: Model, path: Path, form: RowForm | None = None) -> Trial:
     """Try a model on an annotated JSONL file."""
     import hashlib
 
-    rows = read_annotated(path, model.labels, label_field=label_field)
+    rows = read_annotated(path, model.labels, form)
     probabilities = model.probabilities([row.text for row in rows])
     content = "\n".join(f"{row.text}\t{'|'.join(row.labels)}" for row in rows)
     data = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()

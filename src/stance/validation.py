@@ -17,11 +17,12 @@ import numpy as np
 from stance.dataset import OwnStatement, is_held_apart, own_statement
 from stance.features import Featurizer
 from stance.labels import LabelSet, read_labels
-from stance.lexicon import FORMS, Lexicon, entry_forms, read_lexicon
+from stance.lexicon import FORMS, entry_forms, read_lexicon
 from stance.matrix import MATRIX_NAME, FeatureMatrix, read_matrix
 from stance.neighbours import near_duplicates
 from stance.records import DataError
 from stance.rows import json_object, read_lines, statement_id
+from stance.settings import stored_settings
 from stance.standoff import LABELS_NAME, StandoffRow, joined_groups, standoff_row
 
 SHINGLE: Final = 3
@@ -71,14 +72,16 @@ def validate(folder: Path) -> list[Problem]:
     problems: list[Problem] = []
     labels = _attempt(read_labels, folder / "labels.toml", problems)
     lexicon = _attempt(read_lexicon, folder / "lexicon.toml", problems)
+    settings = _attempt(lambda _: stored_settings(folder), folder / "settings.json", problems)
     if lexicon is not None:
         problems += _idle_entries(folder / "lexicon.toml")
+    featurizer = Featurizer(lexicon, settings.features) if lexicon is not None and settings is not None else None
     if labels is None:
         return sorted(problems)  # Without a label set, nothing can be said of a row.
     own: list[OwnStatement] = []
     for path in sorted((folder / "statements").glob("*.jsonl")):
         own += [row for _, row in _rows(path, own_statement, labels, problems) if row is not None]
-    real = _standoff(folder / "standoff", labels, lexicon, problems)
+    real = _standoff(folder / "standoff", labels, featurizer, problems)
     if not own and not real and not problems:
         problems.append(Problem(str(folder), 0, "holds no annotated statements; put JSONL files into statements/"))
     for row in own:
@@ -245,7 +248,7 @@ def _torn(links: Iterable[tuple[int, int]], groups: Sequence[str]) -> list[tuple
     return [(one, two) for one, two in links if apart[one] != apart[two]]
 
 
-def _standoff(folder: Path, labels: LabelSet, lexicon: Lexicon | None, problems: list[Problem]) -> dict[str, str]:
+def _standoff(folder: Path, labels: LabelSet, featurizer: Featurizer | None, problems: list[Problem]) -> dict[str, str]:
     """Check stand-off rows and matrix; return the place of each id."""
     path, matrix_path = folder / LABELS_NAME, folder / MATRIX_NAME
     if not path.exists() and not matrix_path.exists():
@@ -270,7 +273,7 @@ def _standoff(folder: Path, labels: LabelSet, lexicon: Lexicon | None, problems:
     matrix = _attempt(read_matrix, matrix_path, problems)
     if matrix is None:
         return places
-    flaws = _matrix_flaws(matrix, len(lines), lexicon)
+    flaws = _matrix_flaws(matrix, len(lines), featurizer)
     problems += [Problem(str(matrix_path), 0, f"{flaw}; {_EXTRACT}") for flaw in flaws]
     if rows and matrix.rows == len(rows):
         keys = [row.group_key for _, row in rows]
@@ -280,11 +283,10 @@ def _standoff(folder: Path, labels: LabelSet, lexicon: Lexicon | None, problems:
     return places
 
 
-def _matrix_flaws(matrix: FeatureMatrix, lines: int, lexicon: Lexicon | None) -> Iterator[str]:
+def _matrix_flaws(matrix: FeatureMatrix, lines: int, featurizer: Featurizer | None) -> Iterator[str]:
     if matrix.rows != lines:
         yield f"has {matrix.rows} rows, {LABELS_NAME} has {lines}"
-    if lexicon is not None:
-        featurizer = Featurizer(lexicon)
+    if featurizer is not None:
         if matrix.fingerprint != featurizer.fingerprint:
             yield "made with other feature settings or another lexicon"
         elif matrix.indices.max(initial=0) >= featurizer.settings.buckets:
