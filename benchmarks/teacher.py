@@ -5,7 +5,7 @@
 Two MiniLM teachers, each fine-tuned on rows of one half of the groups, give probabilities to unannotated sentences.
 Linear students learn from these, and their score is one more column: for each row that of the teacher which has not
 seen its group, for other sentences the mean. Printed is the average precision with and without that column, out of fold
-and on the file. Hours on two cores; needs what `benchmarks/accuracy.py --minilm` needs, and says so where it is missing.
+and on the file. Hours on two cores; needs what `benchmarks/accuracy.py --minilm` needs, and says so where it lacks.
 """
 
 from __future__ import annotations
