@@ -151,5 +151,5 @@ def test_the_worked_example_reaches_its_figure(tmp_path: Path) -> None:
             cli, [*command, "--rows" if command[0] == "train" else "--data", str(file), *form], catch_exceptions=False
         )
     assert json.loads(found.stdout)["macro_f1"]["value"] >= 0.73
-    # A few rows of the example are real text that is not part of the project.
+    # The figure speaks of all test rows, and each of them is read.
     assert len(read_annotated(file, read_labels(ROOT / "docs" / "plover" / "labels.toml"), RowForm("label"))) == 1033
