@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODEL := models/default/model.json
+KERNEL := $(wildcard src/stance/_kernel/*.pyx src/stance/_kernel/*.pxd src/stance/_kernel/*.hpp)
 # Set PYTHON to use another interpreter than the first of these that is 3.11 or newer.
 PYTHON ?=
 PYTHONS = $(if $(PYTHON),"$(PYTHON)",python3.11 python3 python3.12 python3.13 python3.14)
@@ -51,14 +52,14 @@ bench: $(READY) $(MODEL) ## measure speed and accuracy (benchmarks/*.py; takes h
 $(MODEL): | $(READY)
 	$(BIN)/stance train
 
-# setuptools goes first: the build then runs with the pinned version instead of the newest one.
-$(READY): pyproject.toml setup.py constraints.txt
+# What builds the package goes first: the build then runs with the pinned versions instead of the newest ones.
+$(READY): pyproject.toml setup.py constraints.txt $(KERNEL)
 	@found=; for python in $(PYTHONS); do \
 		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; done; \
 	if [ -z "$$found" ]; then \
 		echo 'stance needs Python 3.11 or newer and found none as: $(subst ",,$(PYTHONS)). Install one, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; fi; \
 	echo "Setting up $(VENV) with $$("$$found" --version) ($$found); this takes a minute or two"; \
 	"$$found" -m venv $(VENV)
-	@$(PIP_INSTALL) setuptools
+	@$(PIP_INSTALL) cython setuptools
 	@$(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
 	@touch $@

@@ -26,12 +26,16 @@ COMMAND = [sys.executable, "-m", "stance"]
 TEXT = "Quito denied the report. It rained.\n"
 
 
-def run(*arguments: str, cwd: Path = ROOT, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, cwd=cwd, input=stdin, timeout=120, check=False)
+def run(
+    *arguments: str, cwd: Path = ROOT, stdin: bytes = b"", env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, cwd=cwd, input=stdin, timeout=120, check=False, env=env
+    )
 
 
-def done(*arguments: str, cwd: Path = ROOT, stdin: bytes = b"") -> str:
-    ran = run(*arguments, cwd=cwd, stdin=stdin)
+def done(*arguments: str, cwd: Path = ROOT, stdin: bytes = b"", env: dict[str, str] | None = None) -> str:
+    ran = run(*arguments, cwd=cwd, stdin=stdin, env=env)
     assert ran.returncode == 0, ran.stderr.decode()
     return ran.stdout.decode()
 
@@ -107,7 +111,9 @@ def test_every_command_has_help_and_is_in_the_readme() -> None:
 
 
 def test_version() -> None:
-    assert done("--version") == f"stance {stance.__version__}\n"
+    assert done("--version") == f"stance {stance.__version__} (compiled kernel)\n"
+    slow = done("--version", env={**os.environ, "STANCE_REFERENCE": "1"})
+    assert slow == f"stance {stance.__version__} (readable reference, which is slower: no compiled kernel is in use)\n"
 
 
 class TestPredict:

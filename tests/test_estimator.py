@@ -104,9 +104,9 @@ def test_fitting_twice_gives_the_same(fitted: StanceClassifier, texts: list[str]
 
 
 def test_parameters_take_effect(fitted: StanceClassifier, texts: list[str], kinds: list[str]) -> None:
-    plain = fitted.model_.weights
+    plain = fitted.model_.weights.dense()
     for changed in ({"regularisation": 0.1}, {"family_scale": {"word": 3.0}}):
-        assert not np.array_equal(clone(fitted).set_params(**changed).fit(texts, kinds).model_.weights, plain)
+        assert not np.array_equal(clone(fitted).set_params(**changed).fit(texts, kinds).model_.weights.dense(), plain)
 
 
 def test_a_lexicon_of_ones_own(texts: list[str], kinds: list[str], tmp_path: Any) -> None:

@@ -15,6 +15,7 @@ PACKAGE: Final = Path(__file__).resolve().parent.parent / "src" / "stance"
 
 # A new room gets a line here, and whoever writes it decides on which side it stands.
 INFERENCE: Final = {
+    "_kernel": "",
     "_tables": "",
     "records": "",
     "files": "records",
@@ -22,8 +23,9 @@ INFERENCE: Final = {
     "labels": "records resources",
     "tokens": "_tables",
     "lexicon": "records",
-    "features": "lexicon records tokens",
-    "model": "features labels records",
+    "texts": "records",
+    "features": "_kernel lexicon records tokens",
+    "model": "features labels records texts _kernel",
     "store": "features files labels lexicon model records resources",
     "boundaries": "",
     "datelines": "",
@@ -46,7 +48,7 @@ BEHIND: Final = {
     "design": "dataset features measures records settings",
     "training": "calibration dataset design features measures model records reliability settings",
     "search": "dataset design features measures settings training",
-    "estimator": "dataset features labels lexicon model records resources settings training",
+    "estimator": "dataset features labels lexicon model texts records resources settings training",
     "evaluation": "dataset measures model records",
     "evaluation_page": "evaluation measures records",
     "agreement": "evaluation labels measures records rows",
@@ -64,7 +66,7 @@ SURFACE: Final = {
     "options": "dataset model records store",
     "cli_training": " ".join([*INFERENCE, *BEHIND, "__init__", "display", "options"]),
     "cli_annotation": " ".join([*INFERENCE, *BEHIND, "display", "options"]),
-    "cli": "articles cli_annotation cli_training display __init__ inputs options records scoring",
+    "cli": "articles features cli_annotation cli_training display __init__ inputs options records scoring",
     "__main__": "cli",
 }
 ALLOWED: Final = {room: frozenset(names.split()) for room, names in (INFERENCE | BEHIND | SURFACE).items()}

@@ -16,7 +16,7 @@ from stance.dataset import Dataset
 from stance.features import FAMILIES, FeatureSettings, Featurizer
 from stance.labels import Label, LabelSet
 from stance.lexicon import Lexicon
-from stance.model import Model, calibrated
+from stance.model import Model, Weights, calibrated
 from stance.records import InputError
 
 LEXICON: Final = Lexicon.from_classes({"deny": ["denied", "deny"], "negation": ["not"], "function": ["the", "it"]})
@@ -33,7 +33,7 @@ def made_model(*, exclusive: bool = False, names: str = "a b c") -> Model:
     return Model(
         labels,
         featurizer,
-        chance.normal(size=(featurizer.settings.buckets, count)).astype(np.float32),
+        Weights.of(chance.normal(size=(featurizer.settings.buckets, count)).astype(np.float32)),
         *(chance.normal(size=count), chance.uniform(0.5, 2.0, count), chance.normal(size=count)),
         thresholds=chance.uniform(0.2, 0.6, count),
     )

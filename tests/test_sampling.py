@@ -119,7 +119,7 @@ class TestLook:
         figures = look(texts, small_model)
         np.testing.assert_allclose(figures.probabilities, small_model.probabilities(texts), atol=1e-12)
         featurizer = small_model.featurizer
-        deny = small_model.weights[featurizer.bucket(FAMILIES.index("class"), ("@deny",))]
+        deny = small_model.weights[[featurizer.bucket(FAMILIES.index("class"), ("@deny",))]][0]
         assert deny[0] > 0
         assert not figures.rare_cue[:2500].any()
         assert figures.rare_cue[2501, 0]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stance.records import Article, DataError, InputError, ModelError, Prediction, StanceError, Statement
     from stance.settings import Settings
     from stance.store import load, save
+    from stance.texts import Utf8
     from stance.training import train
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "StanceClassifier",
     "StanceError",
     "Statement",
+    "Utf8",
     "analyze",
     "explain",
     "load",
@@ -58,6 +60,7 @@ _HOMES = {
     "Settings": "settings",
     "StanceClassifier": "estimator",
     "train": "training",
+    "Utf8": "texts",
 }
 
 
@@ -87,14 +90,14 @@ def _default_model() -> Model:
 @overload
 def predict(texts: str) -> Prediction: ...  # type: ignore[overload-overlap]
 @overload
-def predict(texts: Iterable[str]) -> list[Prediction]: ...
-def predict(texts: str | Iterable[str]) -> Prediction | list[Prediction]:
+def predict(texts: Iterable[str] | Utf8) -> list[Prediction]: ...
+def predict(texts: str | Iterable[str] | Utf8) -> Prediction | list[Prediction]:
     """Label statements with the default model.
 
     Parameters
     ----------
     texts
-        One statement, or any iterable of statements.
+        One statement, or any iterable of statements; also a column of Arrow, or `Utf8`.
 
     Returns
     -------

@@ -42,14 +42,21 @@ class _Commands(click.Group):
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         import stance
+        from stance.features import compiled
 
-        click.echo(f"stance {stance.__version__}")
+        engine = "compiled kernel" if compiled else "readable reference, which is slower: no compiled kernel is in use"
+        click.echo(f"stance {stance.__version__} ({engine})")
         ctx.exit()
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Print the version, and whether the compiled kernel is in use.",
 )
 @click.pass_context
 def cli(ctx: click.Context) -> None:

@@ -80,11 +80,9 @@ def assemble(dataset: Dataset, featurizer: Featurizer) -> Rows:
         parts.append(_binary(matrix.indices, matrix.indptr, featurizer.settings.buckets))
         counts.append(matrix.counts.astype(np.int64))
     if dataset.own:
-        found = [featurizer.indices(row.text) for row in dataset.own]
-        lengths = np.array([len(buckets) for buckets in found], dtype=np.int64)
-        indices = np.concatenate([np.array(buckets, dtype=np.int32) for buckets in found])
-        parts.append(_binary(indices, np.concatenate([[0], np.cumsum(lengths)]), featurizer.settings.buckets))
-        counts.append(lengths)
+        indptr, indices = featurizer.rows([row.text for row in dataset.own])
+        parts.append(_binary(indices, indptr, featurizer.settings.buckets))
+        counts.append(np.diff(indptr))
     real = standoff.rows if standoff is not None else ()
     own = dataset.own
     given = [row.labels for row in real] + [row.labels for row in own]

@@ -14,10 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 from stance.dataset import Dataset, OwnStatement
 from stance.labels import Label, LabelSet
 from stance.lexicon import Lexicon, read_lexicon
-from stance.model import checked_texts
 from stance.records import InputError
 from stance.resources import data_path
 from stance.settings import Settings
+from stance.texts import checked_texts
 from stance.training import train
 
 

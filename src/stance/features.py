@@ -2,7 +2,8 @@
 
 A feature has a *family* and one or more *parts*: folded words, masks such as ``<name>``, class names such as
 ``@deny``. Its 64-bit hash is made of integers only, and the top bits pick a bucket in the family's own range.
-This module is the specification: a compiled kernel may replace `Featurizer.indices`, with equal results.
+This module is the specification, the oracle of the tests, and the fallback; `Featurizer.kernel` is the door to its
+compiled twin, which gives equal results.
 """
 
 from __future__ import annotations
@@ -10,12 +11,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from stance._kernel import twin
 from stance.lexicon import MAX_PHRASE, Lexicon
-from stance.tokens import CAPITALS, NUMBER, PLAIN, PUNCTUATION, WORD, Token, table_digest, tokenise
+from stance.tokens import CAPITALS, NUMBER, PLAIN, PUNCTUATION, WORD, Token, table_bytes, table_digest, tokenise
+
+if TYPE_CHECKING:
+    from stance._kernel.features import Kernel
+
+compiled: Final = twin("features")
 
 VERSION: Final = 2
 FAMILIES: Final = ("word", "name", "prefix", "class", "pair", "context", "reach", "object", "triple", "form")
@@ -147,6 +158,10 @@ class Featurizer:
             for offset, name in zip(self.settings.offsets, FAMILIES, strict=True)
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The kernel is not sent to other processes; they make their own.
+        return {name: value for name, value in self.__dict__.items() if name != "kernel"}
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 of all that decides what a text's features are: settings, lexicon and character table."""
@@ -157,6 +172,40 @@ class Featurizer:
             "characters": table_digest(),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def kernel(self) -> Kernel | None:
+        """The compiled twin; None where there is none."""
+        if compiled is None:
+            return None
+        first, classes = self._pronouns[1], len(self._classes)
+        made: Kernel = compiled.Kernel(
+            table_bytes(),
+            list(FAMILIES),
+            [self.settings.bits[name] for name in FAMILIES],
+            list(self._classes),
+            [number in self._frames for number in range(classes)],
+            list(self.settings.marks),
+            dict(self.lexicon.entries),
+            [self._function, first, self._negation],
+        )
+        return made
+
+    def rows(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return the `indices` of each text one after the other, as CSR without values.
+
+        Returns
+        -------
+        indptr : ndarray of int64, shape (n + 1,)
+            Where the buckets of each text begin and end.
+        indices : ndarray of int32
+            Buckets; those of each text sorted, each once.
+        """
+        if self.kernel is not None and compiled is not None:
+            return self.kernel.rows(compiled.texts_of(list(texts)))
+        found = [self.indices(text) for text in texts]
+        indptr = np.concatenate([[0], np.cumsum([len(row) for row in found])]).astype(np.int64)
+        return indptr, np.array([bucket for row in found for bucket in row], dtype=np.int32)
 
     def indices(self, text: str) -> list[int]:
         """Return the buckets of a text's features, sorted, each once."""

@@ -2,18 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, overload
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stance.features import Feature, Featurizer
+from stance.features import Feature, Featurizer, compiled
 from stance.labels import LabelSet
 from stance.records import InputError, Prediction
+from stance.texts import Given, Utf8, blank, checked_texts, is_column, listed_texts, no_string
+
+if TYPE_CHECKING:
+    from stance._kernel.features import Scorer, Texts
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """The rows of a table of weights that hold any: a small part of it.
+
+    Attributes
+    ----------
+    buckets
+        int32, shape (n,), ascending: numbers of the rows.
+    values
+        float32, shape (n, labels).
+    table
+        Number of rows of the whole table.
+    """
+
+    buckets: NDArray[np.int32]
+    values: NDArray[np.float32]
+    table: int
+
+    @classmethod
+    def of(cls, dense: NDArray[np.float32]) -> Weights:
+        """Take the rows that hold any weight out of a whole table."""
+        buckets = np.flatnonzero(dense.any(axis=1)).astype(np.int32)
+        return cls(buckets, np.ascontiguousarray(dense[buckets]), len(dense))
+
+    def dense(self) -> NDArray[np.float32]:
+        """Return the whole table."""
+        dense = np.zeros((self.table, self.values.shape[1]), dtype=np.float32)
+        dense[self.buckets] = self.values
+        return dense
+
+    def __getitem__(self, buckets: list[int] | NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return rows of the table, shape (len(buckets), labels)."""
+        wanted = np.asarray(buckets, dtype=np.int32)
+        places = np.searchsorted(self.buckets, wanted)
+        places[places == len(self.buckets)] = 0
+        rows = np.zeros((len(wanted), self.values.shape[1]), dtype=np.float32)
+        held = self.buckets[places] == wanted if len(self.buckets) else np.zeros(len(wanted), dtype=np.bool_)
+        rows[held] = self.values[places[held]]
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +109,7 @@ class Model:
     featurizer
         Turns text into buckets.
     weights
-        float32, shape (buckets, labels).
+        What each bucket adds to the score of each label.
     intercepts, slopes, offsets, thresholds
         float64, shape (labels,): ``score = intercept + sum(weights) / sqrt(buckets of the text)``,
         ``probability = sigmoid(slope * score + offset)`` (a softmax over these where the label set is exclusive).
@@ -73,12 +119,15 @@ class Model:
 
     labels: LabelSet
     featurizer: Featurizer
-    weights: NDArray[np.float32]
+    weights: Weights
     intercepts: Floats
     slopes: Floats
     offsets: Floats
     thresholds: Floats
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_scorer"}
 
     @property
     def id(self) -> str:
@@ -89,14 +138,14 @@ class Model:
     @overload
     def predict(self, texts: str) -> Prediction: ...  # type: ignore[overload-overlap]
     @overload
-    def predict(self, texts: Iterable[str]) -> list[Prediction]: ...
-    def predict(self, texts: str | Iterable[str]) -> Prediction | list[Prediction]:
+    def predict(self, texts: Given) -> list[Prediction]: ...
+    def predict(self, texts: str | Given) -> Prediction | list[Prediction]:
         """Label statements.
 
         Parameters
         ----------
         texts
-            One statement, or any iterable of statements.
+            One statement, or any iterable of statements; also a column of Arrow, or `Utf8`.
 
         Returns
         -------
@@ -110,7 +159,7 @@ class Model:
         """
         if isinstance(texts, str):
             return self.predict([texts])[0]
-        listed = checked_texts(texts)
+        listed = listed_texts(texts)
         scores = self.scores(listed)
         probabilities = self.calibrate(scores)
         given = self.decide(probabilities)
@@ -127,8 +176,14 @@ class Model:
             )
         ]
 
-    def scores(self, texts: Iterable[str]) -> Floats:
+    def scores(self, texts: Given) -> Floats:
         """Return the linear sums of statements.
+
+        Parameters
+        ----------
+        texts
+            Any iterable of statements; a column of strings with the Arrow PyCapsule interface (of pyarrow, polars,
+            DuckDB, ...); or `Utf8`. The compiled kernel reads the latter two where they lie, without Python objects.
 
         Returns
         -------
@@ -138,19 +193,41 @@ class Model:
         Raises
         ------
         InputError
-            As for `predict`.
+            If something is not a string, is blank, missing or not valid UTF-8; the message names its position.
         """
+        if self._scorer is not None:
+            return self._compiled_scores(_compiled_texts(texts))
         listed = checked_texts(texts)
         scores = np.empty((len(listed), len(self.labels.names)))
         for number, text in enumerate(listed):
             scores[number] = self.sums(self.featurizer.indices(text))
         return scores
 
+    @cached_property
+    def _scorer(self) -> Scorer | None:
+        kernel = self.featurizer.kernel
+        if kernel is None or compiled is None:
+            return None
+        made: Scorer = compiled.Scorer(kernel, self.weights.buckets, self.weights.values, self.intercepts)
+        return made
+
+    def _compiled_scores(self, texts: Texts) -> Floats:
+        assert self._scorer is not None  # noqa: S101
+        try:
+            scores, sizes = self._scorer.scores(texts)
+        except ValueError as error:
+            raise _not_text(error) from None
+        # A blank text has no features; whether one without features is blank needs a look.
+        for number in np.flatnonzero(sizes == 0).tolist():
+            if not texts[number].strip():
+                raise blank(number)
+        return scores
+
     def sums(self, buckets: list[int]) -> Floats:
         """Return the scores (labels,) of a text that has these features, each bucket once."""
         return np.asarray(self._terms(buckets).sum(axis=0) + self.intercepts)
 
-    def probabilities(self, texts: Iterable[str]) -> Floats:
+    def probabilities(self, texts: Given) -> Floats:
         """Return the calibrated probabilities of statements.
 
         Returns
@@ -220,15 +297,30 @@ def calibrated(scores: Floats, slopes: Floats, offsets: Floats, *, exclusive: bo
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -500.0, 500.0))))
 
 
-def checked_texts(texts: Iterable[str]) -> list[str]:
-    """Return the texts as a list, or say which of them is no statement."""
-    # Strings and bytes are iterable too, but their single characters are no statements.
-    if isinstance(texts, str | bytes | bytearray | memoryview) or not isinstance(texts, Iterable):
-        raise InputError(f"got {type(texts).__name__}, not an iterable of strings; put a single statement into a list")
-    listed = list(texts)
-    for number, text in enumerate(listed):
-        if not isinstance(text, str):
-            raise InputError(f"text {number} is {type(text).__name__}, not a string; convert it or leave it out")
-        if not text.strip():
-            raise InputError(f"text {number} is blank; leave blank texts out")
-    return listed
+def _compiled_texts(texts: Given) -> Texts:
+    assert compiled is not None  # noqa: S101
+    if isinstance(texts, Utf8):
+        try:
+            data = memoryview(texts.data).cast("B")
+            found: Texts = compiled.texts_of_utf8(data, np.ascontiguousarray(texts.offsets, dtype=np.int64))
+        except (IndexError, TypeError) as error:
+            raise InputError(f"Utf8: {error}; pass one buffer, and offsets from 0 to its size") from None
+        return found
+    if is_column(texts):
+        try:
+            found = compiled.texts_of_arrow(texts)
+        except TypeError as error:
+            raise InputError(f"the column: {error}; cast it to strings (utf8 or large_utf8)") from None
+        except ValueError as error:
+            raise _not_text(error) from None
+        return found
+    listed = listed_texts(texts)
+    made: Texts | int = compiled.texts_of(listed)
+    if isinstance(made, int):
+        raise no_string(made, listed[made])
+    return made
+
+
+def _not_text(error: ValueError) -> InputError:
+    number, problem = error.args
+    return InputError(f"text {number} is {problem}; convert it or leave it out")

@@ -155,7 +155,7 @@ def look(texts: Sequence[str], model: Model, progress: Callable[[int, int], None
     most = RARE * len(texts)
     featurizer = model.featurizer
     counts_for = {
-        name: model.weights[featurizer.bucket(_CLASS, (name,))] > 0 for name in {name for name, _ in rows_with}
+        name: model.weights[[featurizer.bucket(_CLASS, (name,))]][0] > 0 for name in {name for name, _ in rows_with}
     }
     rare_cue = np.zeros((len(texts), len(model.labels.names)), dtype=np.bool_)
     for row, held in enumerate(cues):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stance.features import FAMILIES, MARK, VERSION, FeatureSettings, Featurizer
 from stance.labels import LabelSet
 from stance.lexicon import Lexicon
-from stance.model import Model
+from stance.model import Model, Weights
 from stance.records import DataError, ModelError
 
 FORMAT: Final = 1
@@ -54,8 +54,7 @@ def save(model: Model, folder: str | Path) -> Model:
 
     from stance.files import write_whole
 
-    used = np.flatnonzero(model.weights.any(axis=1)).astype(np.int32)
-    raw = to_bytes({"buckets": used, "weights": np.ascontiguousarray(model.weights[used])})
+    raw = to_bytes({"buckets": model.weights.buckets, "weights": model.weights.values})
     about = {**model.about, "weights_sha256": hashlib.sha256(raw).hexdigest()}
     document = {
         "format": FORMAT,
@@ -174,7 +173,7 @@ def _settings(document: dict[str, Any]) -> FeatureSettings:
     return FeatureSettings(dict(bits), tuple(marks))
 
 
-def _read_weights(path: Path, expected: str, table: int, labels: int) -> NDArray[np.float32]:
+def _read_weights(path: Path, expected: str, table: int, labels: int) -> Weights:
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
@@ -204,9 +203,7 @@ def _read_weights(path: Path, expected: str, table: int, labels: int) -> NDArray
         raise ModelError(f"{path}: bucket numbers are not in order below {table}; get the model again")
     if not np.isfinite(values).all():
         raise ModelError(f"{path}: holds weights that are not finite; get the model again")
-    weights = np.zeros((table, labels), dtype=np.float32)
-    weights[buckets] = values
-    return weights
+    return Weights(buckets, values, table)
 
 
 def _reason(error: Exception) -> str:

@@ -75,6 +75,11 @@ def _table() -> memoryview:
     return memoryview(raw)
 
 
+def table_bytes() -> bytes:
+    """Return the committed character table, uint32 of this machine."""
+    return _table().tobytes()
+
+
 def table_digest() -> str:
     """SHA-256 of the committed character table."""
     return hashlib.sha256(_table().tobytes()).hexdigest()

@@ -16,7 +16,7 @@ from stance.dataset import Dataset, data_hash
 from stance.design import Rows, assemble, fold_numbers, scaled, scales, used_columns
 from stance.features import Featurizer
 from stance.measures import Floats, Integers, Scored
-from stance.model import Model
+from stance.model import Model, Weights
 from stance.records import DataError
 from stance.reliability import Calibration, calibrate
 from stance.settings import Settings
@@ -101,7 +101,7 @@ def fit_rows(
         },
     }
     model = Model(
-        dataset.labels, featurizer, weights, intercepts,
+        dataset.labels, featurizer, Weights.of(weights), intercepts,
         calibration.slopes, calibration.offsets, calibration.thresholds, about,
     )  # fmt: skip
     return model, calibration.tried

@@ -1,0 +1,172 @@
+// The cue classes of a lexicon, ready to be looked up by the hash of a word.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "hashing.hpp"
+
+namespace stance {
+
+constexpr uint32_t MAX_PHRASE = 4;
+
+class Cues {
+  public:
+    // Where the class numbers of an entry lie.
+    struct Run {
+        uint32_t first = 0, count = 0;
+    };
+    // The beginning of a phrase, or a whole one.
+    struct Phrase {
+        Run classes;  // Without the class of function words.
+        bool is_entry = false;
+        uint64_t next = 0;  // A bit for each word that it goes on with: most words are known by it not to follow.
+    };
+    struct Word {
+        uint64_t hash = 0;
+        uint32_t text = 0, size = 0;
+        uint32_t phrase = 0;  // What phrases that begin with this word go on from; 0 where there are none.
+        Run classes;          // Without the class of function words.
+        bool is_function = false;
+    };
+    static constexpr uint32_t SPARE = 4;  // So many more numbers can be read behind each run.
+
+    explicit Cues(int function)
+        : words_(1), phrases_(1), function_(function) {}  // Numbers 0 are no word and no phrase.
+
+    // Adds a word, or a phrase of words with single blanks between them.
+    void add(std::string_view entry, const std::vector<uint16_t>& classes) {
+        size_t blank = std::min(entry.find(' '), entry.size());
+        const uint32_t first = number_of(entry.substr(0, blank));
+        if (blank == entry.size()) {
+            words_[first].classes = put(classes);
+            words_[first].is_function = words_[first].classes.count < classes.size();
+            return;
+        }
+        if (!words_[first].phrase) words_[first].phrase = new_phrase();
+        uint32_t phrase = words_[first].phrase;
+        while (blank < entry.size()) {
+            const size_t start = blank + 1;
+            blank = std::min(entry.find(' ', start), entry.size());
+            const uint32_t number = number_of(entry.substr(start, blank - start));
+            phrases_[phrase].next |= bit_of(number);
+            uint32_t& next = following_[uint64_t{phrase} << 32 | number];
+            if (!next) next = new_phrase();
+            phrase = next;
+        }
+        phrases_[phrase].classes = put(classes);
+        phrases_[phrase].is_entry = true;
+    }
+
+    // Has to be called once, after the last `add`.
+    void finish() {
+        slots_.assign(slots_for(words_.size()), {});
+        for (uint32_t number = 1; number < words_.size(); ++number) {
+            size_t at = words_[number].hash & (slots_.size() - 1);
+            while (slots_[at].word) at = (at + 1) & (slots_.size() - 1);
+            slots_[at] = {tag_of(words_[number].hash), number};
+        }
+        steps_.assign(slots_for(following_.size()), {});
+        for (const auto& [key, phrase] : following_) {
+            size_t at = place_of(key) & (steps_.size() - 1);
+            while (steps_[at].phrase) at = (at + 1) & (steps_.size() - 1);
+            steps_[at] = {key, phrase};
+        }
+        numbers_.clear();
+        following_.clear();
+        classes_.resize(classes_.size() + SPARE);
+    }
+
+    void prefetch(uint64_t hash) const { stance::prefetch(&slots_[hash & (slots_.size() - 1)]); }
+
+    // The number of a word of the lexicon; 0 for all others.
+    uint32_t find(uint64_t hash, const uint8_t* text, size_t size) const {
+        const size_t last = slots_.size() - 1;
+        for (size_t at = hash & last; slots_[at].word; at = (at + 1) & last) {
+            if (slots_[at].tag != tag_of(hash)) continue;
+            const Word& found = words_[slots_[at].word];
+            // Two long words may share a hash, where somebody has made them so; two short ones of a length cannot.
+            if (found.hash == hash && found.size == size &&
+                (size <= 8 || std::memcmp(spelled_.data() + found.text, text, size) == 0))
+                return slots_[at].word;
+        }
+        return 0;
+    }
+
+    const Word& word(uint32_t number) const { return words_[number]; }
+    const Phrase& phrase(uint32_t number) const { return phrases_[number]; }
+    const uint16_t* classes(Run run) const { return classes_.data() + run.first; }
+    // Whether a word may make the phrase longer; if not, it does not.
+    bool may_follow(uint32_t phrase, uint32_t number) const { return phrases_[phrase].next & bit_of(number); }
+    // The phrase that is one word longer; 0 where there is none.
+    uint32_t step(uint32_t phrase, uint32_t number) const {
+        if (!may_follow(phrase, number)) return 0;
+        const uint64_t key = uint64_t{phrase} << 32 | number;
+        const size_t last = steps_.size() - 1;
+        for (size_t at = place_of(key) & last; steps_[at].phrase; at = (at + 1) & last)
+            if (steps_[at].key == key) return steps_[at].phrase;
+        return 0;
+    }
+
+  private:
+    struct Slot {
+        uint32_t tag = 0, word = 0;
+    };
+    struct Step {
+        uint64_t key = 0;
+        uint32_t phrase = 0;
+    };
+
+    static uint64_t bit_of(uint32_t number) { return uint64_t{number != 0} << (number & 63); }
+    static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
+    static size_t place_of(uint64_t key) { return static_cast<size_t>((key * WORD_FACTOR) >> 32); }
+    static size_t slots_for(size_t entries) {
+        size_t slots = 64;
+        while (slots < 2 * entries) slots *= 2;
+        return slots;
+    }
+
+    uint32_t number_of(std::string_view spelled) {
+        const auto [found, is_new] = numbers_.try_emplace(std::string(spelled), static_cast<uint32_t>(words_.size()));
+        if (is_new) {
+            Word word;
+            word.hash = hash_of(spelled);
+            word.text = static_cast<uint32_t>(spelled_.size());
+            word.size = static_cast<uint32_t>(spelled.size());
+            words_.push_back(word);
+            spelled_.append(spelled);
+        }
+        return found->second;
+    }
+
+    uint32_t new_phrase() {
+        phrases_.emplace_back();
+        return static_cast<uint32_t>(phrases_.size() - 1);
+    }
+
+    Run put(const std::vector<uint16_t>& classes) {
+        Run run{static_cast<uint32_t>(classes_.size()), 0};
+        for (const uint16_t category : classes)
+            if (category != function_) classes_.push_back(category);
+        run.count = static_cast<uint32_t>(classes_.size()) - run.first;
+        return run;
+    }
+
+    std::vector<Word> words_;
+    std::vector<Phrase> phrases_;
+    std::vector<uint16_t> classes_;
+    std::vector<Slot> slots_;
+    std::vector<Step> steps_;
+    std::string spelled_;
+    std::unordered_map<std::string, uint32_t> numbers_;
+    std::unordered_map<uint64_t, uint32_t> following_;
+    int function_;
+};
+
+}  // namespace stance

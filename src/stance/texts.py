@@ -1,0 +1,94 @@
+"""What a caller passes as statements → texts: strings, an Arrow column, or UTF-8 with offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stance.records import InputError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Utf8:
+    """Texts in one buffer, as columnar files hold them; the compiled kernel reads them where they lie.
+
+    Attributes
+    ----------
+    data
+        UTF-8: any object that gives its bytes as one buffer (bytes, memoryview, mmap, uint8 array).
+    offsets
+        int64, shape (n + 1,): text n is ``data[offsets[n]:offsets[n + 1]]``.
+    """
+
+    data: Any
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return max(len(self.offsets) - 1, 0)
+
+    def decoded(self) -> list[str]:
+        """Return the texts as strings.
+
+        Raises
+        ------
+        InputError
+            If the offsets are not in order or lie outside of the data, or a text is not valid UTF-8.
+        """
+        data, offsets = memoryview(self.data).cast("B"), self.offsets
+        if len(offsets) == 0 or offsets[0] < 0 or offsets[-1] > len(data) or (np.diff(offsets) < 0).any():
+            raise InputError("offsets: not in order from 0 to the size of the data; n texts have n + 1 of them")
+        texts: list[str] = []
+        for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
+            try:
+                texts.append(str(data[start:end], "utf-8"))
+            except UnicodeDecodeError:
+                raise InputError(f"text {len(texts)} is not valid UTF-8; convert it or leave it out") from None
+        return texts
+
+
+Given = Iterable[str] | Utf8
+
+
+def is_column(texts: object) -> TypeGuard[Any]:
+    """Whether something is a column of Apache Arrow: of pyarrow, polars, pandas with Arrow strings, DuckDB, ..."""
+    return hasattr(texts, "__arrow_c_array__") or hasattr(texts, "__arrow_c_stream__")
+
+
+def checked_texts(texts: Given) -> list[str]:
+    """Return the texts as a list of strings, or say which of them is no statement."""
+    listed = listed_texts(texts)
+    for number, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise no_string(number, text)
+        if not text.strip():
+            raise blank(number)
+    return listed
+
+
+def listed_texts(texts: Given) -> list[Any]:
+    """Return the texts as a list, not looked at one by one."""
+    if isinstance(texts, Utf8):
+        return texts.decoded()
+    if is_column(texts):
+        # Its items are scalars of its own; each of these libraries names one of two ways to plain strings.
+        for name in ("to_pylist", "to_list"):
+            if hasattr(texts, name):
+                return list(getattr(texts, name)())
+    # Strings and bytes are iterable too, but their single characters are no statements.
+    if isinstance(texts, str | bytes | bytearray | memoryview) or not isinstance(texts, Iterable):
+        raise InputError(f"got {type(texts).__name__}, not an iterable of strings; put a single statement into a list")
+    return list(texts)
+
+
+def no_string(number: int, text: object) -> InputError:
+    """Say that a text is no string."""
+    return InputError(f"text {number} is {type(text).__name__}, not a string; convert it or leave it out")
+
+
+def blank(number: int) -> InputError:
+    """Say that a text is blank."""
+    return InputError(f"text {number} is blank; leave blank texts out")
