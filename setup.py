@@ -1,16 +1,46 @@
-"""What pyproject.toml cannot say: the wheel carries the default model and the files that it is read with."""
+"""What pyproject.toml cannot say: the compiled kernel, and the default model inside the wheel."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.errors import FileError
 
 ROOT = Path(__file__).resolve().parent
 PACKED = ("models/default", "data/labels.toml", "data/lexicon.toml", "data/CODEBOOK.md")
+KERNEL = Path("src", "stance", "_kernel")
+# Set to "address,undefined" by `make test-sanitize`.
+SANITIZE = os.environ.get("STANCE_SANITIZE", "")
+
+
+def extension(name: str, *others: str) -> Extension:
+    """Describe a module of the kernel: its door, its C++ sources, and the headers that it is built again for."""
+    sources = [str(KERNEL / file) for file in (f"{name}.pyx", *others)]
+    headers = [str(path) for pattern in ("*.hpp", "*.pxd") for path in sorted(KERNEL.glob(pattern))]
+    # Where there is no compiler, stance installs all the same and runs on its readable reference.
+    return Extension(f"stance._kernel.{name}", sources, depends=headers, language="c++", optional=True)
+
+
+class BuildKernel(build_ext):
+    """Compile for any processor of the platform: nothing that only the machine at hand has."""
+
+    def build_extensions(self) -> None:
+        if self.compiler.compiler_type == "msvc":
+            options, linked = ["/std:c++17", "/O2"], []
+        elif SANITIZE:
+            options = ["-std=c++17", "-O1", "-g", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}"]
+            linked = [f"-fsanitize={SANITIZE}"]
+        else:
+            options, linked = ["-std=c++17", "-O3", "-g0", "-fvisibility=hidden"], []
+        for each in self.extensions:
+            each.extra_compile_args = options
+            each.extra_link_args = linked
+        super().build_extensions()
 
 
 class BuildPyWithModel(build_py):
@@ -43,4 +73,7 @@ def packed_files() -> list[Path]:
     return files
 
 
-setup(cmdclass={"build_py": BuildPyWithModel})
+setup(
+    cmdclass={"build_ext": BuildKernel, "build_py": BuildPyWithModel},
+    ext_modules=[extension("boundaries")],
+)
