@@ -75,5 +75,5 @@ def packed_files() -> list[Path]:
 
 setup(
     cmdclass={"build_ext": BuildKernel, "build_py": BuildPyWithModel},
-    ext_modules=[extension("boundaries")],
+    ext_modules=[extension("boundaries"), extension("sentences")],
 )

@@ -16,6 +16,7 @@ PACKAGE: Final = Path(__file__).resolve().parent.parent / "src" / "stance"
 # A new room gets a line here, and whoever writes it decides on which side it stands.
 INFERENCE: Final = {
     "_tables": "",
+    "_kernel": "",
     "records": "",
     "files": "records",
     "resources": "records",
@@ -25,9 +26,9 @@ INFERENCE: Final = {
     "features": "lexicon records tokens",
     "model": "features labels records",
     "store": "features files labels lexicon model records resources",
-    "boundaries": "",
+    "boundaries": "_kernel",
     "datelines": "",
-    "sentences": "boundaries datelines records",
+    "sentences": "_kernel boundaries datelines records",
     "inputs": "records",
     "articles": "inputs records sentences",
     "scoring": "articles files inputs model records sentences",
