@@ -163,11 +163,16 @@ cdef class Splitter:
         self.curly.clear()
         self.straight.clear()
         self.bullets.clear()
+        # Local names, or the compiler has to read the fields again for each character.
+        cdef int kind = self.kind
+        cdef void* data = self.data
+        cdef Place start = self.start
+        cdef Py_UCS4* masked = self.masked.data()
         for place in range(self.length):
-            c = self.at(place)
+            c = PyUnicode_READ(kind, data, start + place)
             if c >= 128 or not PLAIN[c]:
                 c = self.masked_mark(place, c)
-            self.masked[place] = c
+            masked[place] = c
         self.mask_bracketed()
         self.mask_list_marks()
         self.mask_open_brackets()

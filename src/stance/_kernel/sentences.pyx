@@ -219,7 +219,7 @@ cdef class _Text:
 
 
 def statement_spans(splitter, text, is_dateline):
-    """Return the start, the end and the part of each statement, as `reference_spans` of `stance.sentences` does.
+    """Return the start, the end and the part of each statement, as `reference_statement_spans` does.
 
     Parameters
     ----------
