@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import gzip
 import json
 import re
@@ -18,6 +20,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stance import boundaries, sentences
+from stance.records import Statement
 
 kernel = pytest.importorskip("stance._kernel.boundaries", reason="stance was installed without a compiler")
 
@@ -81,10 +84,9 @@ close_text: Final = st.text(st.sampled_from(sorted({*MARKS, *SPACES, *"aAIx1_é"
 def assert_equal(text: str) -> None:
     expected = sentences.reference_statement_spans(text)
     assert sentences.statement_spans(text) == expected
-    found = sentences.split_statements(text)
-    assert [(each.text, each.start, each.end, each.part) for each in found] == [
-        (text[start:end], start, end, part) for start, end, part in expected
-    ]
+    assert sentences.split_statements(text) == tuple(
+        Statement(text[start:end], start, end, part) for start, end, part in expected
+    )
     assert boundaries.sentence_spans(text, 0, len(text)) == boundaries.reference_spans(text, 0, len(text))
 
 
@@ -168,10 +170,20 @@ def test_a_text_is_a_string_of_any_class() -> None:
 
 def test_without_the_kernel_the_reference_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "".join(SENTENCES)
-    expected = sentences.statement_spans(text), boundaries.sentence_spans(text, 0, len(text))
+    expected = sentences.split_statements(text), boundaries.sentence_spans(text, 0, len(text))
     monkeypatch.setattr(boundaries, "Splitter", None)
+    monkeypatch.setattr(sentences, "_compiled", None)
     assert boundaries.splitter(text) is None
-    assert (sentences.statement_spans(text), boundaries.sentence_spans(text, 0, len(text))) == expected
+    assert (sentences.split_statements(text), boundaries.sentence_spans(text, 0, len(text))) == expected
+
+
+def test_a_compiled_record_is_a_whole_one() -> None:
+    first, *_ = sentences.split_statements("He left. He came.")
+    assert first == Statement("He left.", 0, 8, "body")
+    assert hash(first) == hash(Statement("He left.", 0, 8, "body"))
+    assert copy.copy(first) == first
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        first.start = 1  # type: ignore[misc]
 
 
 @pytest.mark.slow

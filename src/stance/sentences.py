@@ -13,9 +13,9 @@ from stance.datelines import dates_in, is_dateline
 from stance.records import Statement
 
 try:
-    from stance._kernel.sentences import statement_spans as _compiled_spans
+    from stance._kernel import sentences as _compiled
 except ImportError:  # No compiler was there when stance was installed.
-    _compiled_spans = None  # type: ignore[assignment]
+    _compiled = None  # type: ignore[assignment]
 
 _TITLE_LENGTH, _SUBHEAD_LENGTH, _DATELINE_LENGTH = 200, 80, 120
 _LEADING_LINES: Final = 3
@@ -55,7 +55,10 @@ def split_statements(text: str) -> tuple[Statement, ...]:
         and everything between them is white space. ``part`` is ``"dateline"``, ``"title"``, ``"subhead"`` or
         ``"body"``. A quotation of several sentences stays in one statement unless it is long or never closed.
     """
-    return tuple([Statement(text[start:end], start, end, part) for start, end, part in statement_spans(text)])
+    spans = statement_spans(text)
+    if _compiled is not None:
+        return _compiled.statements(Statement, text, spans)
+    return tuple(Statement(text[start:end], start, end, part) for start, end, part in spans)
 
 
 def statement_spans(text: str) -> list[tuple[int, int, str]]:
@@ -71,10 +74,10 @@ def statement_spans(text: str) -> list[tuple[int, int, str]]:
     list of (int, int, str)
         ``start``, ``end`` and ``part`` of the statements that `split_statements` returns.
     """
-    compiled = splitter(text)
-    if compiled is not None and _compiled_spans is not None:
-        return _compiled_spans(compiled, text, is_dateline)
-    return reference_statement_spans(text)
+    finder = splitter(text)
+    if finder is None or _compiled is None:
+        return reference_statement_spans(text)
+    return _compiled.statement_spans(finder, text, is_dateline)
 
 
 def reference_statement_spans(text: str) -> list[tuple[int, int, str]]:
