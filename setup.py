@@ -21,7 +21,7 @@ SANITIZE = os.environ.get("STANCE_SANITIZE", "")
 def extension(name: str, *others: str) -> Extension:
     """Describe a module of the kernel: its door, its C++ sources, and the headers that it is built again for."""
     sources = [str(KERNEL / file) for file in (f"{name}.pyx", *others)]
-    headers = [str(path) for path in sorted(KERNEL.glob("*.hpp"))]
+    headers = [str(path) for pattern in ("*.hpp", "*.pxd") for path in sorted(KERNEL.glob(pattern))]
     # Where there is no compiler, stance installs all the same and runs on its readable reference.
     return Extension(f"stance._kernel.{name}", sources, depends=headers, language="c++", optional=True)
 
@@ -33,7 +33,9 @@ class BuildKernel(build_ext):
         if self.compiler.compiler_type == "msvc":
             options, linked = ["/std:c++17", "/O2"], []
         elif SANITIZE:
-            options = ["-std=c++17", "-O1", "-g", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}"]
+            # The portable code is what other processors run, so it is what these checks look at.
+            options = ["-std=c++17", "-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
+            options += ["-DSTANCE_PORTABLE", "-D_GLIBCXX_ASSERTIONS", f"-fsanitize={SANITIZE}"]
             linked = [f"-fsanitize={SANITIZE}"]
         else:
             options, linked = ["-std=c++17", "-O3", "-fno-tree-vectorize", "-g0", "-fvisibility=hidden"], []
@@ -75,5 +77,5 @@ def packed_files() -> list[Path]:
 
 setup(
     cmdclass={"build_ext": BuildKernel, "build_py": BuildPyWithModel},
-    ext_modules=[extension("features")],
+    ext_modules=[extension("boundaries"), extension("features"), extension("sentences")],
 )

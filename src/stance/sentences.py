@@ -8,9 +8,12 @@ from itertools import pairwise
 from statistics import median
 from typing import Final, NamedTuple
 
-from stance.boundaries import DOTS, sentence_spans
+from stance._kernel import twin
+from stance.boundaries import DOTS, reference_spans, splitter
 from stance.datelines import dates_in, is_dateline
 from stance.records import Statement
+
+_compiled: Final = twin("sentences")
 
 _TITLE_LENGTH, _SUBHEAD_LENGTH, _DATELINE_LENGTH = 200, 80, 120
 _LEADING_LINES: Final = 3
@@ -50,16 +53,45 @@ def split_statements(text: str) -> tuple[Statement, ...]:
         and everything between them is white space. ``part`` is ``"dateline"``, ``"title"``, ``"subhead"`` or
         ``"body"``. A quotation of several sentences stays in one statement unless it is long or never closed.
     """
+    spans = statement_spans(text)
+    if _compiled is not None:
+        made: tuple[Statement, ...] = _compiled.statements(Statement, text, spans)
+        return made
+    return tuple(Statement(text[start:end], start, end, part) for start, end, part in spans)
+
+
+def statement_spans(text: str) -> list[tuple[int, int, str]]:
+    """Find the statements of an article's text without making a record of each.
+
+    Parameters
+    ----------
+    text
+        Any string; it is never normalised.
+
+    Returns
+    -------
+    list of (int, int, str)
+        ``start``, ``end`` and ``part`` of the statements that `split_statements` returns.
+    """
+    finder = splitter(text)
+    if finder is None or _compiled is None:
+        return reference_statement_spans(text)
+    found: list[tuple[int, int, str]] = _compiled.statement_spans(finder, text, is_dateline)
+    return found
+
+
+def reference_statement_spans(text: str) -> list[tuple[int, int, str]]:
+    """Find the statements without the compiled kernel: the same as `statement_spans`, readable."""
     lines = _read_lines(text)
     datelines = {line.start for line in _datelines(text, lines)}
     blocks = list(_blocks(text, lines, datelines))
-    statements: list[Statement] = []
+    found: list[tuple[int, int, str]] = []
     titled = False
     for number, (start, end) in enumerate(blocks):
         if start in datelines:
-            statements.append(Statement(text[start:end], start, end, "dateline"))
+            found.append((start, end, "dateline"))
             continue
-        pieces = sentence_spans(text, start, end)
+        pieces = reference_spans(text, start, end)
         part = "body"
         followed = number + 1 < len(blocks)
         if followed and not titled and _is_title(text[start : min(end, start + _TITLE_LENGTH + 1)]):
@@ -67,8 +99,8 @@ def split_statements(text: str) -> tuple[Statement, ...]:
         elif followed and number and len(pieces) == 1 and _is_subhead(text[start : min(end, start + _TITLE_LENGTH)]):
             part = "subhead"
         titled = True
-        statements += [Statement(text[first:last], first, last, part) for first, last in pieces]
-    return tuple(statements)
+        found += [(first, last, part) for first, last in pieces]
+    return found
 
 
 def article_date(text: str) -> str:
