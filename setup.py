@@ -77,5 +77,5 @@ def packed_files() -> list[Path]:
 
 setup(
     cmdclass={"build_ext": BuildKernel, "build_py": BuildPyWithModel},
-    ext_modules=[extension("boundaries"), extension("features"), extension("sentences")],
+    ext_modules=[extension("boundaries"), extension("features"), extension("rows"), extension("sentences")],
 )

@@ -32,7 +32,7 @@ INFERENCE: Final = {
     "sentences": "_kernel boundaries datelines records",
     "inputs": "records",
     "articles": "inputs records sentences",
-    "scoring": "articles files inputs model records sentences",
+    "scoring": "_kernel articles files inputs model records sentences",
 }
 BEHIND: Final = {
     "settings": "features records",

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from stance.scoring import (
     RejectWriter,
     Row,
     RowWriter,
+    Scored,
     Summary,
     analyze,
     columns_of,
@@ -84,7 +84,6 @@ def test_offsets_are_exact(default_model: Model, text: str) -> None:
 def test_rows_are_what_analyze_says(default_model: Model, text: str) -> None:
     article = analyze(text, default_model)
     rows = list(score([text], default_model))
-    assert rows == list(rows_of(replace(article, id="0"), default_model))
     for number, (row, statement) in enumerate(zip(rows, article.statements, strict=True)):
         made = statement.prediction
         assert made is not None
@@ -189,13 +188,6 @@ def test_lone_surrogates_of_an_article_are_replaced() -> None:
     assert row["text"] == "He denied \ufffd it."
 
 
-def test_rows_of_an_article_without_predictions_are_refused(default_model: Model) -> None:
-    article = replace(analyze(TEXT, default_model), id="x")
-    bare = replace(article, statements=tuple(replace(one, prediction=None) for one in article.statements))
-    with pytest.raises(InputError, match=r"'x'.* no prediction"):
-        list(rows_of(bare, default_model))
-
-
 # Counts.
 
 
@@ -208,9 +200,9 @@ def test_the_summary_counts_every_record(default_model: Model) -> None:
     rows: list[Row] = []
     progress: list[tuple[int, int, int]] = []
 
-    def on_article(article: Article, found: list[Row]) -> None:
-        seen.append(article.id)
-        rows.extend(found)
+    def on_article(scored: Scored) -> None:
+        seen.append(scored.article.id)
+        rows.extend(rows_of(scored, default_model))
 
     summary = score_records(
         records,

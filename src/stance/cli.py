@@ -168,8 +168,7 @@ def score(
     from contextlib import ExitStack
 
     from stance.articles import Columns, Reject, read_articles
-    from stance.records import Article
-    from stance.scoring import RejectWriter, Row, RowWriter, Summary, columns_of, score_records
+    from stance.scoring import RejectWriter, RowWriter, Scored, Summary, columns_of, rows_of, score_records
 
     model = load_model(folder, thresholds)
     columns = Columns(text=text_column, id=id_column, date=date_column, source=source_column)
@@ -186,12 +185,12 @@ def score(
         # A bar would run through rows that go to the same screen.
         report = stack.enter_context(progress("articles", wanted=target is not None or not sys.stdout.isatty()))
 
-        def on_article(article: Article, rows: list[Row]) -> None:
-            wanted = [row for row in rows if row["labels"]] if only_labelled else rows
+        def on_article(scored: Scored) -> None:
             if writer:
-                writer.write(wanted)
+                writer.write_scored(scored, model, only_labelled=only_labelled)
             else:
-                print_article(article, wanted)
+                rows = [row for row in rows_of(scored, model) if row["labels"] or not only_labelled]
+                print_article(scored.article, rows)
 
         def on_reject(reject: Reject) -> None:
             click.echo(shown(f"reject: {reject.place}: {reject.reason}", LONGEST_MESSAGE), err=True)

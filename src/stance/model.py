@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stance.features import Feature, Featurizer, compiled
 from stance.labels import LabelSet
-from stance.records import InputError, Prediction
+from stance.records import InputError, Prediction, Span
 from stance.texts import Given, Utf8, blank, checked_texts, is_column, listed_texts, no_string
 
 if TYPE_CHECKING:
@@ -160,7 +160,10 @@ class Model:
         if isinstance(texts, str):
             return self.predict([texts])[0]
         listed = listed_texts(texts)
-        scores = self.scores(listed)
+        return self.predictions(listed, self.scores(listed))
+
+    def predictions(self, texts: list[str], scores: Floats) -> list[Prediction]:
+        """Return what scores of shape (n, labels) say of n texts."""
         probabilities = self.calibrate(scores)
         given = self.decide(probabilities)
         names = self.labels.names
@@ -172,7 +175,7 @@ class Model:
                 dict(zip(names, sums, strict=True)),
             )
             for text, row, chances, sums in zip(
-                listed, given.tolist(), probabilities.tolist(), scores.tolist(), strict=True
+                texts, given.tolist(), probabilities.tolist(), scores.tolist(), strict=True
             )
         ]
 
@@ -202,6 +205,20 @@ class Model:
         for number, text in enumerate(listed):
             scores[number] = self.sums(self.featurizer.indices(text))
         return scores
+
+    def span_scores(self, text: str, spans: list[Span]) -> Floats:
+        """Return the `scores` of pieces of a text, without cutting them out.
+
+        Parameters
+        ----------
+        text
+            An article's text.
+        spans
+            Where statements start and end in it, in code points, and what part each is; none of them blank.
+        """
+        if self._scorer is not None and compiled is not None:
+            return self._scorer.scores(compiled.texts_of_spans(text, spans))[0]
+        return self.scores([text[start:end] for start, end, _ in spans])
 
     @cached_property
     def _scorer(self) -> Scorer | None:

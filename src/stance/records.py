@@ -48,6 +48,10 @@ class Prediction:
         return max(self.labels, key=self.probabilities.__getitem__, default="none")
 
 
+# Where a statement starts and ends in an article's text, in code points, and what part of it that is.
+Span = tuple[int, int, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One sentence of an article.

@@ -12,12 +12,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from stance._kernel import twin
 from stance.articles import Reject
 from stance.files import whole_file
 from stance.inputs import without_surrogates
 from stance.model import Model
-from stance.records import Article, InputError
-from stance.sentences import article_date, split_statements
+from stance.records import Article, InputError, Span, Statement
+from stance.sentences import article_date, statement_spans
+
+_compiled: Final = twin("rows")
 
 Row = dict[str, Any]
 # A spreadsheet takes a cell that begins like this for a formula; the quote mark makes it text again.
@@ -61,12 +67,48 @@ def analyze(text: str, model: Model) -> Article:
     return analyze_article(Article(text, date=article_date(text)), model)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """An article and what the model says of its n statements, in columns.
+
+    Attributes
+    ----------
+    article
+        The article, not yet split.
+    spans
+        Where each statement starts and ends, and what part it is.
+    scores, probabilities
+        float64, shape (n, labels).
+    given
+        bool, shape (n, labels): the labels given.
+    """
+
+    article: Article
+    spans: list[Span]
+    scores: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    given: NDArray[np.bool_]
+
+
+def score_article(article: Article, model: Model) -> Scored:
+    """Split an article and score its statements."""
+    spans = statement_spans(article.text)
+    scores = model.span_scores(article.text, spans)
+    probabilities = model.calibrate(scores)
+    return Scored(article, spans, scores, probabilities, model.decide(probabilities))
+
+
 def analyze_article(article: Article, model: Model) -> Article:
     """Return the article with its statements labelled."""
-    statements = split_statements(article.text)
-    predictions = model.predict([statement.text for statement in statements])
-    scored = (replace(one, prediction=made) for one, made in zip(statements, predictions, strict=True))
-    return replace(article, statements=tuple(scored))
+    return analyzed(score_article(article, model), model)
+
+
+def analyzed(scored: Scored, model: Model) -> Article:
+    """Return a scored article with a record of each statement."""
+    texts = [scored.article.text[start:end] for start, end, _ in scored.spans]
+    made = model.predictions(texts, scored.scores)
+    statements = (Statement(each.text, *span, each) for span, each in zip(scored.spans, made, strict=True))
+    return replace(scored.article, statements=tuple(statements))
 
 
 def score(articles: Iterable[Article | str], model: Model) -> Iterator[Row]:
@@ -99,7 +141,7 @@ def score(articles: Iterable[Article | str], model: Model) -> Iterator[Row]:
         else:
             text = _checked(article, f"article {number}")
             article = Article(text, str(number), date=article_date(text))
-        yield from rows_of(analyze_article(article, model), model)
+        yield from rows_of(score_article(article, model), model)
 
 
 def _checked(text: object, name: str) -> str:
@@ -110,31 +152,51 @@ def _checked(text: object, name: str) -> str:
     return without_surrogates(text)
 
 
-def rows_of(article: Article, model: Model) -> Iterator[Row]:
-    """Yield the rows of an article that has been analysed."""
-    for number, statement in enumerate(article.statements):
-        prediction = statement.prediction
-        if prediction is None:
-            raise InputError(f"article {article.id!r}: statement {number} has no prediction; analyse the article first")
+def rows_of(scored: Scored, model: Model) -> Iterator[Row]:
+    """Yield the rows of an article that has been scored."""
+    names = model.labels.names
+    columns = [f"p_{name}" for name in names]
+    article, figures = scored.article, zip(scored.given.tolist(), scored.probabilities.tolist(), strict=True)
+    for number, ((start, end, _), (given, chances)) in enumerate(zip(scored.spans, figures, strict=True)):
         yield {
             "article_id": article.id,
             "source": article.source,
             "date": article.date,
             "statement_no": number,
-            "start": statement.start,
-            "end": statement.end,
-            "text": statement.text,
-            "labels": list(prediction.labels),
-            **{f"p_{name}": round(chance, 6) for name, chance in prediction.probabilities.items()},
+            "start": start,
+            "end": end,
+            "text": article.text[start:end],
+            "labels": [name for name, is_given in zip(names, given, strict=True) if is_given],
+            **{column: round(chance, 6) for column, chance in zip(columns, chances, strict=True)},
             "model": model.id,
         }
+
+
+def json_lines(scored: Scored, model: Model, *, only_labelled: bool = False) -> bytes:
+    """Return the rows of an article as JSON lines in UTF-8, all of them or those with a label."""
+    if _compiled is None:
+        rows = (row for row in rows_of(scored, model) if row["labels"] or not only_labelled)
+        return b"".join(_json_line(row) for row in rows)
+    article = scored.article
+    head = json.dumps({"article_id": article.id, "source": article.source, "date": article.date}, ensure_ascii=False)
+    names = [json.dumps(name, ensure_ascii=False) for name in model.labels.names]
+    tail = f', "model": {json.dumps(model.id)}}}\n'
+    made: bytes = _compiled.json_lines(
+        head.removesuffix("}").encode(), article.text, scored.spans, scored.probabilities,
+        scored.given.view(np.uint8), names, tail.encode(), only_labelled,
+    )  # fmt: skip
+    return made
+
+
+def _json_line(row: Row) -> bytes:
+    return (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8")
 
 
 def score_records(
     records: Iterable[Article | Reject],
     model: Model,
     *,
-    on_article: Callable[[Article, list[Row]], None],
+    on_article: Callable[[Scored], None],
     on_reject: Callable[[Reject], None],
     on_progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
@@ -151,12 +213,11 @@ def score_records(
             summary.rejects += 1
             on_reject(record)
         else:
-            analyzed = analyze_article(record, model)
-            rows = list(rows_of(analyzed, model))
+            scored = score_article(record, model)
             summary.scored += 1
-            summary.statements += len(rows)
-            summary.labelled += sum(bool(row["labels"]) for row in rows)
-            on_article(analyzed, rows)
+            summary.statements += len(scored.spans)
+            summary.labelled += int(scored.given.any(axis=1).sum())
+            on_article(scored)
         if on_progress:
             on_progress(summary)
     return summary
@@ -211,7 +272,14 @@ class RowWriter:
             if self._as_csv:
                 self._write_line([_cell(row[column]) for column in self._columns])
             else:
-                self._stream.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8"))
+                self._stream.write(_json_line(row))
+
+    def write_scored(self, scored: Scored, model: Model, *, only_labelled: bool = False) -> None:
+        """Write the rows of an article, all of them or those with a label."""
+        if self._as_csv:
+            self.write(row for row in rows_of(scored, model) if row["labels"] or not only_labelled)
+        else:
+            self._stream.write(json_lines(scored, model, only_labelled=only_labelled))
 
     def _write_line(self, cells: Sequence[Any]) -> None:
         line = io.StringIO(newline="")

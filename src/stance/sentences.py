@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from stance._kernel import twin
 from stance.boundaries import DOTS, reference_spans, splitter
 from stance.datelines import dates_in, is_dateline
-from stance.records import Statement
+from stance.records import Span, Statement
 
 _compiled: Final = twin("sentences")
 
@@ -53,14 +53,10 @@ def split_statements(text: str) -> tuple[Statement, ...]:
         and everything between them is white space. ``part`` is ``"dateline"``, ``"title"``, ``"subhead"`` or
         ``"body"``. A quotation of several sentences stays in one statement unless it is long or never closed.
     """
-    spans = statement_spans(text)
-    if _compiled is not None:
-        made: tuple[Statement, ...] = _compiled.statements(Statement, text, spans)
-        return made
-    return tuple(Statement(text[start:end], start, end, part) for start, end, part in spans)
+    return tuple(Statement(text[start:end], start, end, part) for start, end, part in statement_spans(text))
 
 
-def statement_spans(text: str) -> list[tuple[int, int, str]]:
+def statement_spans(text: str) -> list[Span]:
     """Find the statements of an article's text without making a record of each.
 
     Parameters
@@ -76,16 +72,16 @@ def statement_spans(text: str) -> list[tuple[int, int, str]]:
     finder = splitter(text)
     if finder is None or _compiled is None:
         return reference_statement_spans(text)
-    found: list[tuple[int, int, str]] = _compiled.statement_spans(finder, text, is_dateline)
+    found: list[Span] = _compiled.statement_spans(finder, text, is_dateline)
     return found
 
 
-def reference_statement_spans(text: str) -> list[tuple[int, int, str]]:
+def reference_statement_spans(text: str) -> list[Span]:
     """Find the statements without the compiled kernel: the same as `statement_spans`, readable."""
     lines = _read_lines(text)
     datelines = {line.start for line in _datelines(text, lines)}
     blocks = list(_blocks(text, lines, datelines))
-    found: list[tuple[int, int, str]] = []
+    found: list[Span] = []
     titled = False
     for number, (start, end) in enumerate(blocks):
         if start in datelines:

@@ -144,21 +144,22 @@ def texts_of(list given):
     return texts
 
 
-def texts_of_spans(str text, const int64_t[::1] starts, const int64_t[::1] ends):
-    """Return pieces of one string, from `starts` up to `ends` in code points, as `Texts`."""
+def texts_of_spans(str text, list spans):
+    """Return pieces of one string as `Texts`; a span begins with where it starts and ends, in code points."""
     cdef Texts texts = Texts()
     cdef View view
-    cdef Py_ssize_t number, length = PyUnicode_GET_LENGTH(text)
+    cdef Py_ssize_t start, end, length = PyUnicode_GET_LENGTH(text)
     cdef int kind = PyUnicode_KIND(text)
     cdef const char* data = <const char*> PyUnicode_DATA(text)
     texts.owners.append(text)
-    texts.views.reserve(starts.shape[0])
+    texts.views.reserve(len(spans))
     view.form = <Form> kind
-    for number in range(starts.shape[0]):
-        if not 0 <= starts[number] <= ends[number] <= length:
+    for span in spans:
+        start, end = (<tuple> span)[0], (<tuple> span)[1]
+        if not 0 <= start <= end <= length:
             raise IndexError("a span lies outside of the text")
-        view.data = data + kind * starts[number]
-        view.length = ends[number] - starts[number]
+        view.data = data + kind * start
+        view.length = end - start
         texts.views.push_back(view)
     return texts
 

@@ -5,7 +5,6 @@ Each function does what the pattern or the function of the same name does there.
 """
 
 cimport cython
-from cpython.object cimport PyObject_GenericSetAttr
 from cpython.unicode cimport PyUnicode_DATA, PyUnicode_KIND, PyUnicode_READ
 from libcpp.algorithm cimport sort
 from libcpp.vector cimport vector
@@ -256,29 +255,3 @@ def statement_spans(splitter, text, is_dateline):
         for start, end in pieces:
             found.append((start, end, part))
     return found
-
-
-def statements(record, text, list spans):
-    """Return ``record(text[start:end], start, end, part)`` for each span.
-
-    Parameters
-    ----------
-    record
-        The class `Statement`. Its fields are set past the frozen class, as its own ``__init__`` sets them, which takes
-        several times as long.
-    text
-        The text that the spans belong to.
-    spans
-        What `statement_spans` returned.
-    """
-    cdef Place start, end
-    cdef list made = []
-    for start, end, part in spans:
-        each = record.__new__(record)
-        PyObject_GenericSetAttr(each, "text", text[start:end])
-        PyObject_GenericSetAttr(each, "start", start)
-        PyObject_GenericSetAttr(each, "end", end)
-        PyObject_GenericSetAttr(each, "part", part)
-        PyObject_GenericSetAttr(each, "prediction", None)
-        made.append(each)
-    return tuple(made)
