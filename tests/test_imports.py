@@ -23,7 +23,7 @@ INFERENCE: Final = {
     "labels": "records resources",
     "tokens": "_tables",
     "lexicon": "records",
-    "texts": "records",
+    "texts": "_kernel records",
     "features": "_kernel lexicon records tokens",
     "model": "features labels records texts _kernel",
     "store": "features files labels lexicon model records resources",

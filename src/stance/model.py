@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from stance.features import Feature, Featurizer, compiled
 from stance.labels import LabelSet
-from stance.records import InputError, Prediction, Span
-from stance.texts import Given, Utf8, blank, checked_texts, is_column, listed_texts, no_string
+from stance.records import Prediction, Span
+from stance.texts import Given, blank, broken, checked_texts, compiled_texts, listed_texts
 
 if TYPE_CHECKING:
-    from stance._kernel.features import Scorer, Texts
+    from stance._kernel.features import Scorer
 
 Floats = NDArray[np.float64]
 
@@ -160,11 +160,10 @@ class Model:
         if isinstance(texts, str):
             return self.predict([texts])[0]
         listed = listed_texts(texts)
-        return self.predictions(listed, self.scores(listed))
+        return self.predictions(listed, *self.figures(listed))
 
-    def predictions(self, texts: list[str], scores: Floats) -> list[Prediction]:
-        """Return what scores of shape (n, labels) say of n texts."""
-        probabilities = self.calibrate(scores)
+    def predictions(self, texts: list[str], scores: Floats, probabilities: Floats) -> list[Prediction]:
+        """Return what scores and probabilities, both of shape (n, labels), say of n texts."""
         given = self.decide(probabilities)
         names = self.labels.names
         return [
@@ -182,12 +181,6 @@ class Model:
     def scores(self, texts: Given) -> Floats:
         """Return the linear sums of statements.
 
-        Parameters
-        ----------
-        texts
-            Any iterable of statements; a column of strings with the Arrow PyCapsule interface (of pyarrow, polars,
-            DuckDB, ...); or `Utf8`. The compiled kernel reads the latter two where they lie, without Python objects.
-
         Returns
         -------
         ndarray of float64, shape (n, labels)
@@ -196,49 +189,57 @@ class Model:
         Raises
         ------
         InputError
-            If something is not a string, is blank, missing or not valid UTF-8; the message names its position.
+            As for `figures`.
         """
-        if self._scorer is not None:
-            return self._compiled_scores(_compiled_texts(texts))
-        listed = checked_texts(texts)
-        scores = np.empty((len(listed), len(self.labels.names)))
-        for number, text in enumerate(listed):
-            scores[number] = self.sums(self.featurizer.indices(text))
-        return scores
+        return self.figures(texts)[0]
 
-    def span_scores(self, text: str, spans: list[Span]) -> Floats:
-        """Return the `scores` of pieces of a text, without cutting them out.
+    def figures(self, texts: Given) -> tuple[Floats, Floats]:
+        """Return the scores and the calibrated probabilities of statements, both of shape (n, labels).
 
         Parameters
         ----------
-        text
-            An article's text.
-        spans
-            Where statements start and end in it, in code points, and what part each is; none of them blank.
+        texts
+            Any iterable of statements; a column of strings with the Arrow PyCapsule interface (of pyarrow, polars,
+            DuckDB, ...); or `Utf8`. The compiled kernel reads the latter two where they lie, without Python objects.
+
+        Raises
+        ------
+        InputError
+            If something is not a string, is blank, missing or not valid UTF-8; the message names its position.
         """
-        if self._scorer is not None and compiled is not None:
-            return self._scorer.scores(compiled.texts_of_spans(text, spans))[0]
-        return self.scores([text[start:end] for start, end, _ in spans])
+        if self._scorer is None:
+            listed = checked_texts(texts)
+            scores = np.empty((len(listed), len(self.labels.names)))
+            for number, text in enumerate(listed):
+                scores[number] = self.sums(self.featurizer.indices(text))
+            return scores, self.calibrate(scores)
+        given = compiled_texts(texts)
+        try:
+            scores, probabilities, sizes = self._scorer.scores(given)
+        except ValueError as error:
+            raise broken(error) from None
+        # A blank text has no features; whether one without features is blank needs a look.
+        for number in np.flatnonzero(sizes == 0).tolist():
+            if not given[number].strip():
+                raise blank(number)
+        return scores, probabilities
+
+    def span_figures(self, text: str, spans: list[Span]) -> tuple[Floats, Floats]:
+        """Return the `figures` of pieces of a text, none of them blank, without cutting them out."""
+        if self._scorer is None or compiled is None:
+            return self.figures([text[start:end] for start, end, _ in spans])
+        return self._scorer.scores(compiled.texts_of_spans(text, spans))[:2]
 
     @cached_property
     def _scorer(self) -> Scorer | None:
         kernel = self.featurizer.kernel
         if kernel is None or compiled is None:
             return None
-        made: Scorer = compiled.Scorer(kernel, self.weights.buckets, self.weights.values, self.intercepts)
+        made: Scorer = compiled.Scorer(
+            kernel, self.weights.buckets, self.weights.values, self.intercepts, self.slopes, self.offsets,
+            self.labels.exclusive,
+        )  # fmt: skip
         return made
-
-    def _compiled_scores(self, texts: Texts) -> Floats:
-        assert self._scorer is not None  # noqa: S101
-        try:
-            scores, sizes = self._scorer.scores(texts)
-        except ValueError as error:
-            raise _not_text(error) from None
-        # A blank text has no features; whether one without features is blank needs a look.
-        for number in np.flatnonzero(sizes == 0).tolist():
-            if not texts[number].strip():
-                raise blank(number)
-        return scores
 
     def sums(self, buckets: list[int]) -> Floats:
         """Return the scores (labels,) of a text that has these features, each bucket once."""
@@ -257,7 +258,7 @@ class Model:
         InputError
             As for `predict`.
         """
-        return self.calibrate(self.scores(texts))
+        return self.figures(texts)[1]
 
     def explain(self, text: str) -> Explanation:
         """Say which words and patterns speak for and against each label.
@@ -312,32 +313,3 @@ def calibrated(scores: Floats, slopes: Floats, offsets: Floats, *, exclusive: bo
         logits = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(logits / logits.sum(axis=1, keepdims=True))
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -500.0, 500.0))))
-
-
-def _compiled_texts(texts: Given) -> Texts:
-    assert compiled is not None  # noqa: S101
-    if isinstance(texts, Utf8):
-        try:
-            data = memoryview(texts.data).cast("B")
-            found: Texts = compiled.texts_of_utf8(data, np.ascontiguousarray(texts.offsets, dtype=np.int64))
-        except (IndexError, TypeError) as error:
-            raise InputError(f"Utf8: {error}; pass one buffer, and offsets from 0 to its size") from None
-        return found
-    if is_column(texts):
-        try:
-            found = compiled.texts_of_arrow(texts)
-        except TypeError as error:
-            raise InputError(f"the column: {error}; cast it to strings (utf8 or large_utf8)") from None
-        except ValueError as error:
-            raise _not_text(error) from None
-        return found
-    listed = listed_texts(texts)
-    made: Texts | int = compiled.texts_of(listed)
-    if isinstance(made, int):
-        raise no_string(made, listed[made])
-    return made
-
-
-def _not_text(error: ValueError) -> InputError:
-    number, problem = error.args
-    return InputError(f"text {number} is {problem}; convert it or leave it out")

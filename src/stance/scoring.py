@@ -93,8 +93,7 @@ class Scored:
 def score_article(article: Article, model: Model) -> Scored:
     """Split an article and score its statements."""
     spans = statement_spans(article.text)
-    scores = model.span_scores(article.text, spans)
-    probabilities = model.calibrate(scores)
+    scores, probabilities = model.span_figures(article.text, spans)
     return Scored(article, spans, scores, probabilities, model.decide(probabilities))
 
 
@@ -106,7 +105,7 @@ def analyze_article(article: Article, model: Model) -> Article:
 def analyzed(scored: Scored, model: Model) -> Article:
     """Return a scored article with a record of each statement."""
     texts = [scored.article.text[start:end] for start, end, _ in scored.spans]
-    made = model.predictions(texts, scored.scores)
+    made = model.predictions(texts, scored.scores, scored.probabilities)
     statements = (Statement(each.text, *span, each) for span, each in zip(scored.spans, made, strict=True))
     return replace(scored.article, statements=tuple(statements))
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stance._kernel import twin
 from stance.records import InputError
+
+if TYPE_CHECKING:
+    from stance._kernel.features import Texts
+
+_compiled: Final = twin("features")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +88,38 @@ def listed_texts(texts: Given) -> list[Any]:
     if isinstance(texts, str | bytes | bytearray | memoryview) or not isinstance(texts, Iterable):
         raise InputError(f"got {type(texts).__name__}, not an iterable of strings; put a single statement into a list")
     return list(texts)
+
+
+def compiled_texts(texts: Given) -> Texts:
+    """Return the texts as the compiled kernel reads them; not all that is wrong with them is known by then."""
+    if _compiled is None:
+        raise InputError("the compiled kernel is not in use; unset STANCE_REFERENCE, or install stance with a compiler")
+    if isinstance(texts, Utf8):
+        try:
+            data = memoryview(texts.data).cast("B")
+            found: Texts = _compiled.texts_of_utf8(data, np.ascontiguousarray(texts.offsets, dtype=np.int64))
+        except (IndexError, TypeError) as error:
+            raise InputError(f"Utf8: {error}; pass one buffer, and offsets from 0 to its size") from None
+        return found
+    if is_column(texts):
+        try:
+            found = _compiled.texts_of_arrow(texts)
+        except TypeError as error:
+            raise InputError(f"the column: {error}; cast it to strings (utf8 or large_utf8)") from None
+        except ValueError as error:
+            raise broken(error) from None
+        return found
+    listed = listed_texts(texts)
+    made: Texts | int = _compiled.texts_of(listed)
+    if isinstance(made, int):
+        raise no_string(made, listed[made])
+    return made
+
+
+def broken(error: ValueError) -> InputError:
+    """Say of the kernel's error which text is none."""
+    number, problem = error.args
+    return InputError(f"text {number} is {problem}; convert it or leave it out")
 
 
 def no_string(number: int, text: object) -> InputError:

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -18,35 +19,38 @@ constexpr uint32_t MAX_PHRASE = 4;
 
 class Cues {
   public:
-    // Where the class numbers of an entry lie.
+    // Class numbers of an entry, without the class of function words.
     struct Run {
         uint32_t first = 0, count = 0;
     };
     // The beginning of a phrase, or a whole one.
     struct Phrase {
-        Run classes;  // Without the class of function words.
+        Run classes;
         bool is_entry = false;
-        uint64_t next = 0;  // A bit for each word that it goes on with: most words are known by it not to follow.
     };
-    struct Word {
+    struct alignas(32) Word {
         uint64_t hash = 0;
-        uint32_t text = 0, size = 0;
-        uint32_t phrase = 0;  // What phrases that begin with this word go on from; 0 where there are none.
-        Run classes;          // Without the class of function words.
+        uint32_t text = 0;    // Where its letters lie.
+        uint32_t phrase = 0;  // What phrases that begin with it go on from; 0 where there are none.
+        uint32_t first = 0;   // Where its class numbers lie.
+        uint16_t size = 0;
+        uint8_t count = 0;  // Of class numbers.
         bool is_function = false;
     };
-    static constexpr uint32_t SPARE = 4;  // So many more numbers can be read behind each run.
+    static constexpr uint32_t SPARE = 4;  // So many numbers can be read behind the beginning of each run.
 
-    explicit Cues(int function)
-        : words_(1), phrases_(1), function_(function) {}  // Numbers 0 are no word and no phrase.
+    explicit Cues(int function) : words_(1), phrases_(1), function_(function) {}  // Numbers 0 are no word, no phrase.
 
     // Adds a word, or a phrase of words with single blanks between them.
     void add(std::string_view entry, const std::vector<uint16_t>& classes) {
         size_t blank = std::min(entry.find(' '), entry.size());
         const uint32_t first = number_of(entry.substr(0, blank));
         if (blank == entry.size()) {
-            words_[first].classes = put(classes);
-            words_[first].is_function = words_[first].classes.count < classes.size();
+            const Run run = put(classes);
+            if (run.count > UINT8_MAX) throw std::invalid_argument("a word of more than 255 classes");
+            words_[first].first = run.first;
+            words_[first].count = static_cast<uint8_t>(run.count);
+            words_[first].is_function = run.count < classes.size();
             return;
         }
         if (!words_[first].phrase) words_[first].phrase = new_phrase();
@@ -55,8 +59,7 @@ class Cues {
             const size_t start = blank + 1;
             blank = std::min(entry.find(' ', start), entry.size());
             const uint32_t number = number_of(entry.substr(start, blank - start));
-            phrases_[phrase].next |= bit_of(number);
-            uint32_t& next = following_[uint64_t{phrase} << 32 | number];
+            uint32_t& next = following_[key_of(phrase, number)];
             if (!next) next = new_phrase();
             phrase = next;
         }
@@ -77,6 +80,8 @@ class Cues {
             size_t at = place_of(key) & (steps_.size() - 1);
             while (steps_[at].phrase) at = (at + 1) & (steps_.size() - 1);
             steps_[at] = {key, phrase};
+            const size_t bit = place_of(key) % BITS;
+            known_[bit / 64] |= uint64_t{1} << (bit % 64);
         }
         numbers_.clear();
         following_.clear();
@@ -101,13 +106,16 @@ class Cues {
 
     const Word& word(uint32_t number) const { return words_[number]; }
     const Phrase& phrase(uint32_t number) const { return phrases_[number]; }
-    const uint16_t* classes(Run run) const { return classes_.data() + run.first; }
-    // Whether a word may make the phrase longer; if not, it does not.
-    bool may_follow(uint32_t phrase, uint32_t number) const { return phrases_[phrase].next & bit_of(number); }
+    const uint16_t* classes(uint32_t first) const { return classes_.data() + first; }
+    // Whether a word may make a phrase longer; mostly no, and then it does not.
+    bool may_follow(uint32_t phrase, uint32_t number) const {
+        const size_t bit = place_of(key_of(phrase, number)) % BITS;
+        return known_[bit / 64] >> (bit % 64) & 1;
+    }
     // The phrase that is one word longer; 0 where there is none.
     uint32_t step(uint32_t phrase, uint32_t number) const {
         if (!may_follow(phrase, number)) return 0;
-        const uint64_t key = uint64_t{phrase} << 32 | number;
+        const uint64_t key = key_of(phrase, number);
         const size_t last = steps_.size() - 1;
         for (size_t at = place_of(key) & last; steps_[at].phrase; at = (at + 1) & last)
             if (steps_[at].key == key) return steps_[at].phrase;
@@ -123,7 +131,10 @@ class Cues {
         uint32_t phrase = 0;
     };
 
-    static uint64_t bit_of(uint32_t number) { return uint64_t{number != 0} << (number & 63); }
+    // Sixteen kilobytes, which stay close to the processor; the table of steps does not.
+    static constexpr size_t BITS = 1 << 17;
+
+    static uint64_t key_of(uint32_t phrase, uint32_t number) { return uint64_t{phrase} << 32 | number; }
     static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
     static size_t place_of(uint64_t key) { return static_cast<size_t>((key * WORD_FACTOR) >> 32); }
     static size_t slots_for(size_t entries) {
@@ -138,7 +149,8 @@ class Cues {
             Word word;
             word.hash = hash_of(spelled);
             word.text = static_cast<uint32_t>(spelled_.size());
-            word.size = static_cast<uint32_t>(spelled.size());
+            if (spelled.size() > UINT16_MAX) throw std::invalid_argument("a word of more than 65,535 letters");
+            word.size = static_cast<uint16_t>(spelled.size());
             words_.push_back(word);
             spelled_.append(spelled);
         }
@@ -163,6 +175,7 @@ class Cues {
     std::vector<uint16_t> classes_;
     std::vector<Slot> slots_;
     std::vector<Step> steps_;
+    std::vector<uint64_t> known_ = std::vector<uint64_t>(BITS / 64, 0);  // Which steps there may be.
     std::string spelled_;
     std::unordered_map<std::string, uint32_t> numbers_;
     std::unordered_map<uint64_t, uint32_t> following_;

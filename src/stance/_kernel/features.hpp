@@ -127,10 +127,14 @@ class Featuriser {
         bool is_function;  // A function word.
     };
     struct Event {
-        uint16_t category, first, last;
-        uint32_t cues;  // How many cues there are up to and with this event.
-    };
+        uint16_t category, first, last, unused;
 
+        // Made in one piece, so that it is written in one.
+        static Event at(uint64_t category, uint64_t first) { return at(category, first, first); }
+        static Event at(uint64_t category, uint64_t first, uint64_t last) {
+            return {static_cast<uint16_t>(category), static_cast<uint16_t>(first), static_cast<uint16_t>(last), 0};
+        }
+    };
     struct Events {
         const Event *first, *last;
         const Event* begin() const { return first; }
@@ -175,6 +179,7 @@ class Featuriser {
         kept_.assign(count, 0);
         uint32_t* const words = words_.data();
         uint16_t *const kept = kept_.data(), *const function = function_.data();
+        const bool masks = !headline_;
         for (size_t n = 0; n < count; ++n) lexicon.prefetch(all[n].hash);
         // A number, a mark and punctuation cannot be words of the lexicon.
         for (size_t n = 0; n < count; ++n) words[n] = lexicon.find(all[n].hash, all[n].text, all[n].size);
@@ -184,27 +189,30 @@ class Featuriser {
             const Token& token = all[first];
             const Cues::Word& word = lexicon.word(words[first]);
             function[first] = word.is_function;
-            if ((token.mark >= 0) | (word.classes.count > Cues::SPARE) | ((token.spelled == CAPITALS) & !headline_)) {
+            if ((token.mark >= 0) | (word.count > Cues::SPARE) | ((token.spelled == CAPITALS) & masks)) {
                 size = add_events(first, word, size);
             } else {
-                const uint16_t* const classes = lexicon.classes(word.classes);
-                const uint16_t place = static_cast<uint16_t>(first);
+                const uint16_t* const classes = lexicon.classes(word.first);
                 Event* const next = events_.data() + size;
-                for (uint32_t n = 0; n < Cues::SPARE; ++n) next[n] = {classes[n], place, place, 0};
-                size += word.classes.count;
-                kept[first] |= (word.classes.count > 0) | word.is_function;
+                for (uint32_t n = 0; n < Cues::SPARE; ++n) next[n] = Event::at(classes[n], first);
+                size += word.count;
+                kept[first] |= (word.count > 0) | word.is_function;
             }
             if (lexicon.may_follow(word.phrase, words[first + 1])) size = add_phrases(first, word.phrase, size);
         }
         event_count_ = size;
-        if (cues_.size() < size) cues_.resize(2 * size);
+        if (cues_.size() < size) {
+            cues_.resize(2 * size);
+            cues_before_.resize(2 * size);
+        }
         Event *const events = events_.data(), *const cues = cues_.data();
-        size_t found = 0;
+        uint32_t* const before = cues_before_.data();
+        uint32_t found = 0;
         for (size_t n = 0; n < size; ++n) {
             const Event event = events[n];
             cues[found] = event;
             found += !s_.classes[event.category].frame;
-            events[n].cues = static_cast<uint32_t>(found);
+            before[n] = found;
         }
         cue_count_ = found;
     }
@@ -213,16 +221,15 @@ class Featuriser {
     size_t add_events(size_t first, const Cues::Word& word, size_t size) {
         const Token& token = tokens().begin()[first];
         const bool barred = token.spelled == CAPITALS && !headline_;
-        reserve(size, first, word.classes.count + 1);
+        reserve(size, first, word.count + 1u);
         const auto add = [&](size_t category) {
-            const uint16_t place = static_cast<uint16_t>(first);
-            events_[size++] = {static_cast<uint16_t>(category), place, place, 0};
+            events_[size++] = Event::at(category, first);
             kept_[first] = 1;
         };
         if (token.mark >= 0) add(s_.classes.size() - s_.marks.size() + static_cast<size_t>(token.mark));
         if (word.is_function && !barred) kept_[first] = 1;
-        for (uint32_t n = 0; n < word.classes.count; ++n) {
-            const uint16_t category = s_.cues.classes(word.classes)[n];
+        for (uint32_t n = 0; n < word.count; ++n) {
+            const uint16_t category = s_.cues.classes(word.first)[n];
             if (!barred || category != s_.first) add(category);
         }
         return size;
@@ -232,12 +239,11 @@ class Featuriser {
         for (size_t last = first + 1; last < count_ && last < first + MAX_PHRASE; ++last) {
             phrase = s_.cues.step(phrase, words_[last]);
             if (!phrase) break;
-            const Cues::Run run = s_.cues.phrase(phrase).classes;
-            reserve(size, first, run.count);
-            for (uint32_t n = 0; n < run.count; ++n)
-                events_[size++] = {s_.cues.classes(run)[n], static_cast<uint16_t>(first), static_cast<uint16_t>(last),
-                                   0};
-            if (s_.cues.phrase(phrase).is_entry)
+            const Cues::Phrase& found = s_.cues.phrase(phrase);
+            reserve(size, first, found.classes.count);
+            for (uint32_t n = 0; n < found.classes.count; ++n)
+                events_[size++] = Event::at(s_.cues.classes(found.classes.first)[n], first, last);
+            if (found.is_entry)
                 for (size_t n = first; n <= last; ++n) kept_[n] = 1;
         }
         return size;
@@ -372,7 +378,7 @@ class Featuriser {
             const Event& left = events_[n];
             const auto& class_ = s_.classes[left.category];
             // Frames make no pairs with one another.
-            const Event* right = class_.frame ? cues_.data() + left.cues : events_.data() + n + 1;
+            const Event* right = class_.frame ? cues_.data() + cues_before_[n] : events_.data() + n + 1;
             const Event* const end = class_.frame ? cues_.data() + cue_count_ : events_.data() + event_count_;
             uint32_t* out = room(2 * static_cast<size_t>(end - right));
             const uint64_t side = sides[all[left.first].quoted];
@@ -455,6 +461,7 @@ class Featuriser {
     size_t count_ = 0;
     bool headline_ = false;
     std::vector<Event> events_, cues_;
+    std::vector<uint32_t> cues_before_;  // How many cues there are up to and with an event.
     size_t event_count_ = 0, cue_count_ = 0;
     std::vector<Symbol> symbols_;
     size_t symbol_count_ = 0;

@@ -35,5 +35,8 @@ class Scorer:
         buckets: NDArray[np.int32],
         weights: NDArray[np.float32],
         intercepts: NDArray[np.float64],
+        slopes: NDArray[np.float64],
+        offsets: NDArray[np.float64],
+        exclusive: bool,
     ) -> None: ...
-    def scores(self, texts: Texts) -> tuple[NDArray[np.float64], NDArray[np.int32]]: ...
+    def scores(self, texts: Texts) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]: ...

@@ -50,10 +50,16 @@ cdef extern from "scores.hpp" namespace "stance" nogil:
         Weights(const int32_t*, const float*, size_t, size_t, size_t) except +
         size_t labels()
 
+    cdef struct Calibration:
+        vector[double] intercepts
+        vector[double] slopes
+        vector[double] offsets
+        cbool exclusive
+
     cdef cppclass Worker:
         Worker(const Specification&, const Characters&) except +
         int64_t rows(const View*, int64_t, vector[int32_t]&, int64_t*) except +
-        int64_t scores(const View*, int64_t, const Weights&, const double*, double*, int32_t*) except +
+        int64_t scores(const View*, int64_t, const Weights&, const Calibration&, double*, double*, int32_t*) except +
 
 cdef extern from *:
     """
@@ -356,46 +362,53 @@ cdef class Scorer:
         What turns text into buckets.
     buckets, weights
         int32 (n,), ascending, and float32 (n, labels): the rows of the table that hold any weight.
-    intercepts
+    intercepts, slopes, offsets
         float64 (labels,).
+    exclusive
+        Whether probabilities are a softmax over the labels.
     """
 
     cdef Kernel kernel
     cdef unique_ptr[Weights] weights
-    cdef const double[::1] intercepts
+    cdef Calibration calibration
 
     def __cinit__(self, Kernel kernel not None, const int32_t[::1] buckets, const float[:, ::1] weights,
-                  const double[::1] intercepts):
+                  const double[::1] intercepts, const double[::1] slopes, const double[::1] offsets, bint exclusive):
         cdef Py_ssize_t used = buckets.shape[0], labels = intercepts.shape[0]
-        cdef uint32_t table = kernel.specification.get().table
-        if weights.shape[0] != used or weights.shape[1] != labels:
+        cdef int64_t table = kernel.specification.get().table
+        if weights.shape[0] != used or weights.shape[1] != labels or not slopes.shape[0] == offsets.shape[0] == labels:
             raise ValueError("the weights do not fit the buckets and labels")
         if used and not 0 <= buckets[0] <= buckets[used - 1] < table:
             raise ValueError("a bucket lies outside of the table")
         self.kernel = kernel
-        self.intercepts = np.array(intercepts)
+        self.calibration.intercepts = list(intercepts)
+        self.calibration.slopes = list(slopes)
+        self.calibration.offsets = list(offsets)
+        self.calibration.exclusive = exclusive
         self.weights.reset(
             new Weights(&buckets[0] if used else NULL, &weights[0, 0] if used else NULL, used, table, labels)
         )
 
     def scores(self, Texts texts not None):
-        """Return the scores, float64 (n, labels), and how many buckets each text has, int32 (n,)."""
+        """Return scores and probabilities, float64 (n, labels), and how many buckets each text has, int32 (n,)."""
         cdef int64_t count = texts.views.size(), done = 0, batch, broken = -1
         scores = np.empty((count, self.weights.get().labels()))
+        probabilities = np.empty_like(scores)
         sizes = np.empty(count, dtype=np.int32)
         cdef double[:, ::1] sums = scores
+        cdef double[:, ::1] chances = probabilities
         cdef int32_t[::1] counts = sizes
-        cdef const double* intercepts = &self.intercepts[0]
         cdef _Worker worker = self.kernel.hire()
         while done < count:
             batch = min(BATCH, count - done)
             with nogil:
                 broken = worker.worker.get().scores(
-                    texts.views.data() + done, batch, self.weights.get()[0], intercepts, &sums[done, 0], &counts[done]
+                    texts.views.data() + done, batch, self.weights.get()[0], self.calibration, &sums[done, 0],
+                    &chances[done, 0], &counts[done],
                 )
             if broken >= 0:
                 raise TextError(done + broken, "not valid UTF-8")
             done += batch
             PyErr_CheckSignals()
         self.kernel.workers.append(worker)
-        return scores, sizes
+        return scores, probabilities, sizes

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "features.hpp"
@@ -201,6 +202,28 @@ class Weights {
     bool fast_;
 };
 
+// Scores → probabilities, as `stance.model.calibrated` has it.
+struct Calibration {
+    std::vector<double> intercepts, slopes, offsets;  // One for each label.
+    bool exclusive;
+
+    void apply(const double* scores, double* probabilities) const {
+        const size_t labels = slopes.size();
+        double most = -std::numeric_limits<double>::infinity(), sum = 0.0;
+        for (size_t n = 0; n < labels; ++n) {
+            probabilities[n] = scores[n] * slopes[n] + offsets[n];
+            most = std::max(most, probabilities[n]);
+        }
+        for (size_t n = 0; n < labels; ++n) {
+            const double logit = probabilities[n];
+            probabilities[n] =
+                exclusive ? std::exp(logit - most) : 1.0 / (1.0 + std::exp(-std::clamp(logit, -500.0, 500.0)));
+            sum += probabilities[n];
+        }
+        for (size_t n = 0; exclusive && n < labels; ++n) probabilities[n] /= sum;
+    }
+};
+
 // What one thread needs for its own.
 class Worker {
   public:
@@ -221,14 +244,17 @@ class Worker {
         return -1;
     }
 
-    // Scores of texts, row by row, and how many different buckets each has; returns the number of the first text that
-    // is no UTF-8, or -1.
-    int64_t scores(const View* texts, int64_t count, const Weights& weights, const double* intercepts, double* scores,
-                   int32_t* sizes) {
+    // Scores and probabilities of texts, row by row, and how many different buckets each has; returns the number of the
+    // first text that is no UTF-8, or -1.
+    int64_t scores(const View* texts, int64_t count, const Weights& weights, const Calibration& calibration,
+                   double* scores, double* probabilities, int32_t* sizes) {
+        const int64_t labels = static_cast<int64_t>(weights.labels());
         for (int64_t done = 0; done < count;) {
             const size_t some = featurise(texts + done, static_cast<size_t>(std::min(TOGETHER, count - done)), weights);
             if (!some) return done;
-            sum(some, weights, intercepts, scores + done * static_cast<int64_t>(weights.labels()), sizes + done);
+            sum(some, weights, calibration.intercepts.data(), scores + done * labels, sizes + done);
+            for (int64_t n = done; n < done + static_cast<int64_t>(some); ++n)
+                calibration.apply(scores + n * labels, probabilities + n * labels);
             done += static_cast<int64_t>(some);
         }
         return -1;
