@@ -1,13 +1,12 @@
 // Rows as JSON lines: what Python's json module writes of the same values, byte by byte.
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <string>
 #include <string_view>
+#include <vector>
 
 #include "folding.hpp"
 
@@ -15,9 +14,20 @@ namespace stance {
 
 class Lines {
   public:
-    std::string bytes;
+    Lines() : bytes_(1 << 12) {}
 
-    void put(std::string_view text) { bytes.append(text); }
+    const char* data() const { return bytes_.data(); }
+    size_t size() const { return size_; }
+
+    // Makes room for so many more bytes; whatever is put afterwards has to fit in.
+    void reserve(size_t count) {
+        if (bytes_.size() - size_ < count) bytes_.resize(2 * (size_ + count));
+    }
+
+    void put(std::string_view text) {
+        std::memcpy(bytes_.data() + size_, text.data(), text.size());
+        size_ += text.size();
+    }
 
     void put_number(int64_t number) {
         char digits[24];
@@ -27,45 +37,43 @@ class Lines {
         do *--at = static_cast<char>('0' + left % 10);
         while (left /= 10);
         if (negative) *--at = '-';
-        bytes.append(at, static_cast<size_t>(digits + sizeof digits - at));
+        put({at, static_cast<size_t>(digits + sizeof digits - at)});
     }
 
     // A probability, rounded to six decimals, in the shortest spelling that gives it back.
     void put_probability(double value) {
-        char digits[16];
-        int millionths = nearest(value);
+        const int millionths = nearest(value);
         if (millionths <= 0) return put("0.0");
         if (millionths >= 1'000'000) return put("1.0");
         if (millionths >= 100) {
-            std::snprintf(digits, sizeof digits, "0.%06d", millionths);
+            char digits[] = "0.000000";
+            int left = millionths;
+            for (int n = 7; n > 1; --n, left /= 10) digits[n] = static_cast<char>('0' + left % 10);
             size_t length = 8;
             while (digits[length - 1] == '0') --length;
             return put({digits, length});
         }
         // Below 0.0001 Python goes over to powers of ten: 1.2e-05.
-        const int power = millionths < 10 ? 6 : 5;
         const int tens = millionths / 10, ones = millionths % 10;
-        bytes.push_back(static_cast<char>('0' + (power == 6 ? ones : tens)));
-        if (power == 5 && ones) {
-            bytes.push_back('.');
-            bytes.push_back(static_cast<char>('0' + ones));
+        put_byte(static_cast<char>('0' + (tens ? tens : ones)));
+        if (tens && ones) {
+            put_byte('.');
+            put_byte(static_cast<char>('0' + ones));
         }
-        put(power == 6 ? "e-06" : "e-05");
+        put(tens ? "e-05" : "e-06");
     }
 
-    // A string in quotation marks; lone surrogates, which no file can hold, become U+FFFD.
+    // A string in quotation marks, up to `LONGEST_UNIT` bytes for each of its units; lone surrogates, which no file can
+    // hold, become U+FFFD.
+    static constexpr size_t LONGEST_UNIT = 6;
     template <class Unit>
     void put_string(const Unit* units, size_t count) {
-        bytes.push_back('"');
-        size_t plain = 0;
-        for (size_t n = 0; n < count; ++n) {
-            if (is_plain(units[n])) continue;
-            put_plain(units + plain, n - plain);
-            plain = n + 1;
-            put_odd(units[n]);
+        put_byte('"');
+        for (size_t n = 0; n < count;) {
+            n += put_plain(units + n, count - n);
+            if (n < count) put_odd(units[n++]);
         }
-        put_plain(units + plain, count - plain);
-        bytes.push_back('"');
+        put_byte('"');
     }
 
   private:
@@ -83,43 +91,57 @@ class Lines {
         return static_cast<int>(below) + (rest > 0.5);
     }
 
+    void put_byte(char byte) { bytes_[size_++] = byte; }
+
     static bool is_plain(uint32_t code) { return code >= 0x20 && code != '"' && code != '\\' && code < 0x80; }
 
-    void put_plain(const uint8_t* units, size_t count) { bytes.append(reinterpret_cast<const char*>(units), count); }
+    // Takes over what needs no escape and returns how much that was.
     template <class Unit>
-    void put_plain(const Unit* units, size_t count) {
-        const size_t had = bytes.size();
-        bytes.resize(had + count);
-        for (size_t n = 0; n < count; ++n) bytes[had + n] = static_cast<char>(units[n]);
+    size_t put_plain(const Unit* units, size_t count) {
+        char* const out = bytes_.data() + size_;
+        size_t n = 0;
+        if constexpr (sizeof(Unit) == 1) {
+            // Eight at once. Of each byte the highest bit tells whether there is something to escape, or more than
+            // ASCII.
+            constexpr uint64_t ONES = 0x0101010101010101u, HIGH = 0x8080808080808080u;
+            for (uint64_t eight; n + 8 <= count; n += 8) {
+                std::memcpy(&eight, units + n, 8);
+                const uint64_t quote = eight ^ ONES * '"', slash = eight ^ ONES * '\\';
+                if ((eight | (eight - ONES * 0x20) | (quote - ONES) | (slash - ONES)) & HIGH) break;
+                std::memcpy(out + n, &eight, 8);
+            }
+        }
+        for (; n < count && is_plain(units[n]); ++n) out[n] = static_cast<char>(units[n]);
+        size_ += n;
+        return n;
     }
 
     void put_odd(uint32_t code) {
         if (code >= 0x80) {
             uint8_t utf8[4];
             const size_t width = put_utf8(utf8, code >= 0xD800 && code < 0xE000 ? 0xFFFD : code);
-            bytes.append(reinterpret_cast<const char*>(utf8), width);
-            return;
+            return put({reinterpret_cast<const char*>(utf8), width});
         }
-        bytes.push_back('\\');
+        put_byte('\\');
         switch (code) {
             case '"':
             case '\\':
-                bytes.push_back(static_cast<char>(code));
+                put_byte(static_cast<char>(code));
                 break;
             case '\n':
-                bytes.push_back('n');
+                put_byte('n');
                 break;
             case '\r':
-                bytes.push_back('r');
+                put_byte('r');
                 break;
             case '\t':
-                bytes.push_back('t');
+                put_byte('t');
                 break;
             case '\b':
-                bytes.push_back('b');
+                put_byte('b');
                 break;
             case '\f':
-                bytes.push_back('f');
+                put_byte('f');
                 break;
             default: {
                 char digits[8];
@@ -128,6 +150,9 @@ class Lines {
             }
         }
     }
+
+    std::vector<char> bytes_;
+    size_t size_ = 0;
 };
 
 }  // namespace stance
