@@ -6,14 +6,17 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 import stance
+from stance import scoring
 from stance.articles import Reject, read_articles
 from stance.model import Model
 from stance.records import Article, InputError
@@ -25,6 +28,7 @@ from stance.scoring import (
     Summary,
     analyze,
     columns_of,
+    json_lines,
     rows_of,
     score,
     score_records,
@@ -236,6 +240,33 @@ def test_jsonl_holds_the_rows(tmp_path: Path, rows: list[Row], default_model: Mo
     assert rows_in(path) == rows
     assert all(tuple(row) == COLUMNS for row in rows_in(path))
     assert "ä".encode() in path.read_bytes()
+
+
+probability = (
+    st.floats(0, 1)
+    | st.floats(0, 2e-4)
+    # Next to where the sixth decimal is rounded the other way, and where it is a power of ten.
+    | st.builds(
+        lambda whole, part: (whole + part) / 1e6, st.integers(0, 999_999), st.sampled_from((0.0, 0.5, 0.4999999))
+    )
+)
+json_text = st.text(st.characters(codec="utf-8")) | st.text('"\\\n\r\t\b\f\0\x1f\x7f /é“😀a', max_size=60)
+
+
+@given(json_text, st.data())
+def test_json_lines_are_those_that_python_writes(default_model: Model, text: str, data: Any) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    spans = [(start, end, "body") for start, end in pairwise(cuts)]
+    shape = len(spans), len(default_model.labels.names)
+    figures = np.array(data.draw(st.lists(probability, min_size=shape[0] * shape[1], max_size=shape[0] * shape[1])))
+    made = figures.reshape(shape)
+    name, source = data.draw(NAMES), data.draw(json_text)
+    scored = Scored(Article(text, name, source, "2021-11-23"), spans, made, made, made >= 0.1)
+    for only_labelled in (False, True):
+        found = json_lines(scored, default_model, only_labelled=only_labelled)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(scoring, "_compiled", None)
+            assert found == json_lines(scored, default_model, only_labelled=only_labelled)
 
 
 def test_csv_holds_the_rows(tmp_path: Path, rows: list[Row], default_model: Model) -> None:

@@ -146,7 +146,6 @@ class Featurizer:
         self.settings = settings or FeatureSettings()
         spans = [f"<{mark}>" for mark in self.settings.marks]
         self._classes = tuple(f"@{name}" for name in (*lexicon.classes, *spans))
-        self._entries = {**lexicon.entries, **{span: (len(lexicon.classes) + n,) for n, span in enumerate(spans)}}
         self._marked = re.compile(rf"<({'|'.join(self.settings.marks)})>.*?</\1>", re.DOTALL) if spans else None
         self._function = _position(lexicon.classes, FUNCTION_CLASS)
         self._pronouns = (self._function, _position(lexicon.classes, FIRST_CLASS))
@@ -174,6 +173,12 @@ class Featurizer:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @cached_property
+    def _entries(self) -> dict[str, tuple[int, ...]]:
+        count = len(self.lexicon.classes)
+        spans = {f"<{mark}>": (count + number,) for number, mark in enumerate(self.settings.marks)}
+        return {**self.lexicon.entries, **spans}
+
+    @cached_property
     def kernel(self) -> Kernel | None:
         """The compiled twin; None where there is none."""
         if compiled is None:
@@ -186,7 +191,7 @@ class Featurizer:
             list(self._classes),
             [number in self._frames for number in range(classes)],
             list(self.settings.marks),
-            dict(self.lexicon.entries),
+            ["\n".join(words).encode("ascii") for words in self.lexicon.listed.values()],
             [self._function, first, self._negation],
         )
         return made

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from operator import lt
 from pathlib import Path
 
 from stance.records import DataError
@@ -19,35 +22,44 @@ FORMS = ("verbs", "nouns", "words", "phrases")
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Words and phrases with the numbers of their classes.
+    """Words and phrases by class.
 
     Attributes
     ----------
-    classes
-        Class names in the order of the file; a class number is a position in it.
-    entries
-        Space-joined words (one to four) to a sorted tuple of class numbers.
+    listed
+        Class names, in the order of the file, to their entries, sorted, each once: space-joined words, one to four.
     frames
         Names of the classes that tell how something is said, such as verbs of saying, and not what is done.
-    starts
-        First words of phrases, so that a scan can skip every other word.
     """
 
-    classes: tuple[str, ...]
-    entries: Mapping[str, tuple[int, ...]]
+    listed: Mapping[str, tuple[str, ...]]
     frames: frozenset[str] = frozenset()
-    starts: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names; a class number is a position among them."""
+        return tuple(self.listed)
+
+    # Made when the readable reference asks for it; the compiled kernel makes its own.
+    @cached_property
+    def entries(self) -> Mapping[str, tuple[int, ...]]:
+        """Entries to their class numbers, ascending."""
+        found: dict[str, tuple[int, ...]] = {}
+        for number, words in enumerate(self.listed.values()):
+            alone = (number,)
+            for word in words:
+                others = found.get(word)
+                found[word] = alone if others is None else (*others, number)
+        return found
+
+    @cached_property
+    def starts(self) -> frozenset[str]:
+        """First words of phrases, so that a scan can skip every other word."""
+        return frozenset(entry.split(" ", 1)[0] for entry in self.entries if " " in entry)
 
     def to_json(self) -> dict[str, list[str]]:
         """Return ``{class: [entry, ...]}``, sorted, as the model folder stores it."""
-        listed: dict[str, list[str]] = {name: [] for name in self.classes}
-        for entry, numbers in self.entries.items():
-            for number in numbers:
-                listed[self.classes[number]].append(entry)
-        # A lexicon that was read from such lists has them in order, and then sorting costs next to nothing.
-        for entries in listed.values():
-            entries.sort()
-        return listed
+        return {name: list(words) for name, words in self.listed.items()}
 
     @classmethod
     def from_classes(cls, listed: Mapping[str, Iterable[str]], frames: Iterable[str] = ()) -> Lexicon:
@@ -58,29 +70,24 @@ class Lexicon:
         DataError
             If a class name is no plain word, an entry is not one to four lower-case words, or a frame is no class.
         """
-        found: dict[str, tuple[int, ...]] = {}
-        for number, (name, given) in enumerate(listed.items()):
+        found: dict[str, tuple[str, ...]] = {}
+        for name, given in listed.items():
             entries = list(given)
             if not _CLASS_NAME.fullmatch(name):
                 raise DataError(f"class name {name!r} has to be a word of letters, digits, _ and -")
-            alone = (number,)
-            for entry in entries:
-                others = found.get(entry)
-                if others is None:
-                    found[entry] = alone
-                elif others[-1] != number:
-                    found[entry] = (*others, number)
             # All at once is ten times as fast as one by one, and a model is loaded for every command.
             lines = "\n".join(entries)
             if entries and (lines.count("\n") >= len(entries) or not _ENTRIES.fullmatch(lines)):
                 wrong = next(entry for entry in entries if not _ENTRY.fullmatch(entry))
                 raise DataError(f"class {name!r}: {wrong!r} is not 1 to {MAX_PHRASE} lower-case ASCII words")
+            # Lists that a model folder holds are in order, and then this costs next to nothing.
+            ordered = all(map(lt, entries, islice(entries, 1, None)))
+            found[name] = tuple(entries if ordered else sorted(set(entries)))
         framed = frozenset(frames)
-        unknown = sorted(framed - set(listed))
+        unknown = sorted(framed - set(found))
         if unknown:
             raise DataError(f"the frame {unknown[0]!r} is no class; name one of the classes")
-        starts = frozenset(entry.split(" ", 1)[0] for entry in found if " " in entry)
-        return cls(tuple(listed), found, framed, starts)
+        return cls(found, framed)
 
 
 def inflect_verb(base: str) -> list[str]:

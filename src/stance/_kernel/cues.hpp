@@ -39,32 +39,20 @@ class Cues {
     };
     static constexpr uint32_t SPARE = 4;  // So many numbers can be read behind the beginning of each run.
 
-    explicit Cues(int function) : words_(1), phrases_(1), function_(function) {}  // Numbers 0 are no word, no phrase.
+    // Numbers 0 are no word and no phrase.
+    explicit Cues(int function)
+        : words_(1), phrases_(1), classes_of_words_(1), classes_of_phrases_(1), function_(function) {
+        numbers_.reserve(1 << 15);
+        following_.reserve(1 << 15);
+    }
 
-    // Adds a word, or a phrase of words with single blanks between them.
-    void add(std::string_view entry, const std::vector<uint16_t>& classes) {
-        size_t blank = std::min(entry.find(' '), entry.size());
-        const uint32_t first = number_of(entry.substr(0, blank));
-        if (blank == entry.size()) {
-            const Run run = put(classes);
-            if (run.count > UINT8_MAX) throw std::invalid_argument("a word of more than 255 classes");
-            words_[first].first = run.first;
-            words_[first].count = static_cast<uint8_t>(run.count);
-            words_[first].is_function = run.count < classes.size();
-            return;
+    // Adds the words and phrases of a class, one a line; classes have to come in ascending order.
+    void add(std::string_view lines, uint16_t category) {
+        for (size_t start = 0; start < lines.size();) {
+            const size_t end = std::min(lines.find('\n', start), lines.size());
+            add_entry(lines.substr(start, end - start), category);
+            start = end + 1;
         }
-        if (!words_[first].phrase) words_[first].phrase = new_phrase();
-        uint32_t phrase = words_[first].phrase;
-        while (blank < entry.size()) {
-            const size_t start = blank + 1;
-            blank = std::min(entry.find(' ', start), entry.size());
-            const uint32_t number = number_of(entry.substr(start, blank - start));
-            uint32_t& next = following_[key_of(phrase, number)];
-            if (!next) next = new_phrase();
-            phrase = next;
-        }
-        phrases_[phrase].classes = put(classes);
-        phrases_[phrase].is_entry = true;
     }
 
     // Has to be called once, after the last `add`.
@@ -83,9 +71,23 @@ class Cues {
             const size_t bit = place_of(key) % BITS;
             known_[bit / 64] |= uint64_t{1} << (bit % 64);
         }
+        for (uint32_t number = 1; number < words_.size(); ++number) {
+            Word& word = words_[number];
+            const Run run = put(classes_of_words_[number]);
+            if (run.count > UINT8_MAX) throw std::invalid_argument("a word of more than 255 classes");
+            word.first = run.first;
+            word.count = static_cast<uint8_t>(run.count);
+            word.is_function = run.count < classes_of_words_[number].size();
+        }
+        for (uint32_t number = 1; number < phrases_.size(); ++number) {
+            phrases_[number].classes = put(classes_of_phrases_[number]);
+            phrases_[number].is_entry = !classes_of_phrases_[number].empty();
+        }
+        classes_.resize(classes_.size() + SPARE);
         numbers_.clear();
         following_.clear();
-        classes_.resize(classes_.size() + SPARE);
+        classes_of_words_.clear();
+        classes_of_phrases_.clear();
     }
 
     void prefetch(uint64_t hash) const { stance::prefetch(&slots_[hash & (slots_.size() - 1)]); }
@@ -143,6 +145,26 @@ class Cues {
         return slots;
     }
 
+    void add_entry(std::string_view entry, uint16_t category) {
+        size_t blank = std::min(entry.find(' '), entry.size());
+        const uint32_t first = number_of(entry.substr(0, blank));
+        if (blank == entry.size()) return add_once(classes_of_words_[first], category);
+        if (!words_[first].phrase) words_[first].phrase = new_phrase();
+        uint32_t phrase = words_[first].phrase;
+        while (blank < entry.size()) {
+            const size_t start = blank + 1;
+            blank = std::min(entry.find(' ', start), entry.size());
+            uint32_t& next = following_[key_of(phrase, number_of(entry.substr(start, blank - start)))];
+            if (!next) next = new_phrase();
+            phrase = next;
+        }
+        add_once(classes_of_phrases_[phrase], category);
+    }
+
+    static void add_once(std::vector<uint16_t>& classes, uint16_t category) {
+        if (classes.empty() || classes.back() != category) classes.push_back(category);
+    }
+
     uint32_t number_of(std::string_view spelled) {
         const auto [found, is_new] = numbers_.try_emplace(std::string(spelled), static_cast<uint32_t>(words_.size()));
         if (is_new) {
@@ -152,6 +174,7 @@ class Cues {
             if (spelled.size() > UINT16_MAX) throw std::invalid_argument("a word of more than 65,535 letters");
             word.size = static_cast<uint16_t>(spelled.size());
             words_.push_back(word);
+            classes_of_words_.emplace_back();
             spelled_.append(spelled);
         }
         return found->second;
@@ -159,6 +182,7 @@ class Cues {
 
     uint32_t new_phrase() {
         phrases_.emplace_back();
+        classes_of_phrases_.emplace_back();
         return static_cast<uint32_t>(phrases_.size() - 1);
     }
 
@@ -179,6 +203,7 @@ class Cues {
     std::string spelled_;
     std::unordered_map<std::string, uint32_t> numbers_;
     std::unordered_map<uint64_t, uint32_t> following_;
+    std::vector<std::vector<uint16_t>> classes_of_words_, classes_of_phrases_;
     int function_;
 };
 

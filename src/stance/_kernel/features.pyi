@@ -23,7 +23,7 @@ class Kernel:
         classes: list[str],
         frames: list[bool],
         marks: list[str],
-        entries: dict[str, tuple[int, ...]],
+        entries: list[bytes],
         special: list[int],
     ) -> None: ...
     def rows(self, texts: Texts) -> tuple[NDArray[np.int64], NDArray[np.int32]]: ...

@@ -36,7 +36,7 @@ cdef extern from "scores.hpp" namespace "stance" nogil:
         void set_upper(uint32_t, string) except +
 
     cdef cppclass Cues:
-        void add(string, const vector[uint16_t]&) except +
+        void add(const string&, uint16_t) except +
         void finish() except +
 
     cdef cppclass Specification:
@@ -284,7 +284,7 @@ cdef class Kernel:
     marks
         Names of the marks.
     entries
-        Words and phrases with their class numbers.
+        Words and phrases of each class but the marks', one a line.
     special
         Numbers of the classes *function*, *first* and *negation*; -1 where there is none.
     """
@@ -293,7 +293,7 @@ cdef class Kernel:
     cdef unique_ptr[Specification] specification
     cdef list workers
 
-    def __cinit__(self, bytes table, list families, list bits, list classes, list frames, list marks, dict entries,
+    def __cinit__(self, bytes table, list families, list bits, list classes, list frames, list marks, list entries,
                   list special):
         cdef vector[uint32_t] figures
         figures.resize(len(table) // 4)
@@ -305,14 +305,9 @@ cdef class Kernel:
         self.specification.reset(
             new Specification(_encoded(families), bits, _encoded(classes), frames, _encoded(marks), special)
         )
-        cdef vector[uint16_t] numbers
-        cdef Cues* cues = &self.specification.get().cues
-        for entry, listed in entries.items():
-            numbers.clear()
-            for number in <tuple> listed:
-                numbers.push_back(number)
-            cues.add((<str> entry).encode("utf-8"), numbers)
-        cues.finish()
+        for number, lines in enumerate(entries):
+            self.specification.get().cues.add(<string> lines, number)
+        self.specification.get().cues.finish()
         self.workers = []
 
     cdef _Worker hire(self):
