@@ -20,21 +20,22 @@ from stance.records import DataError, ModelError
 ROOT: Final = Path(__file__).resolve().parent.parent
 MODEL: Final = ROOT / "models" / "default"
 PACKED: Final = "stance/_packed/"
-NOT_COPIED: Final = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist")
+NOT_COPIED: Final = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "*.so", "*.pyd", "build", "dist")
+KERNEL: Final = {"boundaries", "features", "rows", "sentences"}
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command that finds nothing of this checkout by way of the environment."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith("PYTHON") and name != "VIRTUAL_ENV"
     }
-    return subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, env=kept | more, capture_output=True, text=True, check=False)
 
 
-def output(*command: str | Path, folder: Path) -> str:
+def output(*command: str | Path, folder: Path, **more: str) -> str:
     """Run a command that must succeed and return what it printed."""
-    done = run(*command, folder=folder)
+    done = run(*command, folder=folder, **more)
     assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
@@ -80,14 +81,37 @@ def test_the_wheel_holds_the_model_and_no_training_data(wheel: Path) -> None:
         name for name in names if "statements/" in name or "standoff/" in name or name.endswith((".jsonl", ".npz"))
     ]
     assert {name.split("/")[0] for name in names} == {"stance", f"stance_news-{PROJECT['version']}.dist-info"}
+    compiled = [name.removeprefix("stance/_kernel/") for name in names if name.endswith((".so", ".pyd"))]
+    assert {name.split(".")[0] for name in compiled} == KERNEL
+    assert not [name for name in names if name.endswith((".cpp", ".hpp", ".pyx", ".pxd"))]
 
 
 @pytest.mark.slow
 def test_the_wheel_works_where_there_is_nothing_else(installed: Path, tmp_path: Path) -> None:
     code = "import stance; print(stance.predict('Moscow denied the report.').label)"
     assert output(installed / "python", "-c", code, folder=tmp_path) == "denial\n"
-    assert output(installed / "stance", "--version", folder=tmp_path).split()[-1] == PROJECT["version"]
+    version = output(installed / "stance", "--version", folder=tmp_path)
+    assert version == f"stance {PROJECT['version']} (compiled kernel)\n"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_without_a_compiler_it_installs_and_runs_on_the_reference(tmp_path: Path) -> None:
+    shutil.copytree(ROOT, tmp_path / "checkout", ignore=NOT_COPIED)
+    build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, tmp_path / "checkout")
+    output(*build, folder=tmp_path, CC="false", CXX="false")
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert not [name for name in archive.namelist() if name.endswith((".so", ".pyd"))]
+        archive.extractall(tmp_path / "unpacked")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import stance, stance.features\n"
+        "print(stance.__file__.startswith(sys.argv[1]), stance.features.compiled)\n"
+        "print(stance.predict('Moscow denied the report.').label)"
+    )
+    found = output(sys.executable, "-c", code, tmp_path / "unpacked", folder=tmp_path)
+    assert found == "True None\ndenial\n"
 
 
 @pytest.mark.slow
