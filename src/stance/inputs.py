@@ -17,6 +17,8 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 def without_surrogates(text: str) -> str:
     """Return `text` with each lone surrogate, which no file can hold, read as U+FFFD."""
+    if text.isascii():
+        return text
     try:
         text.encode()  # Several times as fast as looking for them.
     except UnicodeEncodeError:
