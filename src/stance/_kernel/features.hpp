@@ -144,7 +144,8 @@ class Featuriser {
     Events cues() const { return {cues_.data(), cues_.data() + cue_count_}; }
     const Tokeniser& tokens() const { return tokeniser_; }
 
-    // Where `most` more buckets can be written; `wrote` has to be told where they end.
+    // Where `most` more buckets can be written, those that are written and then left out included; `wrote` has to be
+    // told where they end.
     uint32_t* room(size_t most) {
         const size_t used = size();
         if (buckets_.size() - used < most) {
@@ -173,8 +174,8 @@ class Featuriser {
         const size_t count = count_;
         if (words_.size() < count + 1) {
             words_.resize(2 * (count + 1));
-            function_.resize(2 * count);
-            events_.resize(2 * Cues::SPARE * count);
+            function_.resize(words_.size());
+            events_.resize(Cues::SPARE * words_.size());
         }
         kept_.assign(count, 0);
         uint32_t* const words = words_.data();
@@ -259,9 +260,9 @@ class Featuriser {
         const Token* const all = tokens().begin();
         if (symbols_.size() < count_ + 1) {
             symbols_.resize(2 * (count_ + 1));
-            place_.resize(2 * count_);
-            hidden_.resize(2 * count_);
-            spelled_.resize(2 * count_);
+            place_.resize(symbols_.size());
+            hidden_.resize(symbols_.size());
+            spelled_.resize(symbols_.size());
         }
         const uint64_t reach = s_.ranges[F_REACH].name, gap = s_.gap, name = s_.name, digits = s_.digits;
         const uint16_t *const kept = kept_.data(), *const function = function_.data();
@@ -400,7 +401,7 @@ class Featuriser {
         const uint64_t family = s_.ranges[F_CONTEXT].name;
         const Symbol* const symbols = symbols_.data();
         const size_t size = symbol_count_;
-        uint32_t* out = room(18 * cue_count_);
+        uint32_t* out = room(18 * cue_count_ + 1);
         for (const Event& event : cues()) {
             const auto& class_ = s_.classes[event.category];
             const size_t left = place_[event.first], right = place_[event.last];
