@@ -11,11 +11,11 @@ from typing import Any
 
 from measuring import ROOT
 
-from stance.dataset import load_dataset
-
 
 def own_statements() -> tuple[list[str], list[str]]:
     """Return the texts and one label each."""
+    from stance.dataset import load_dataset
+
     own = load_dataset(ROOT / "data", own_only=True).own
     return [row.text for row in own], [(row.labels or ("none",))[0] for row in own]
 
