@@ -43,7 +43,7 @@ lint: $(READY) ## check style, types and the ban on pickle
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-bench: $(READY) $(MODEL) ## measure speed and accuracy (benchmarks/*.py; takes half an hour)
+bench: $(READY) $(MODEL) ## measure speed and accuracy (benchmarks/*.py; takes three quarters of an hour)
 	@for script in benchmarks/*.py; do \
 		if [ -f "$$script" ]; then echo "$$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; \
 		else echo "benchmarks/ holds no scripts yet"; fi; done

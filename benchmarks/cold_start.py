@@ -1,50 +1,75 @@
 """Cold start: a process that predicts one statement, against a process that only imports NumPy.
 
-Both are started in turn, so that whatever else the machine does falls on both; the medians and their ratio count.
+    python benchmarks/cold_start.py [--rounds N]
+
+All are started in turn, on one core, so that whatever else the machine does falls on all; a ratio is the median of
+those of each round. scikit-learn fits on three statements, as to read a fitted pipeline would take a pickle: its
+imports outweigh that by far. fastText reads a small model of its own, of 20,000 buckets.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
-import statistics
-import subprocess
 import sys
-import time
+import tempfile
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Final
 
-COMMANDS = {
-    "import numpy": [sys.executable, "-c", "import numpy"],
-    "stance.predict": [sys.executable, "-c", "import stance; stance.predict('Moscow denied the report.')"],
-    "stance predict (command)": [sys.executable, "-m", "stance", "predict", "Moscow denied the report."],
-}
+from measuring import in_turn, is_there, pin, print_table, ratio, run_child
 
-
-def run(command: list[str]) -> tuple[float, float]:
-    """Return wall and CPU seconds of one process."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    begin = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    wall = time.perf_counter() - begin
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+BASE: Final = "import numpy"
+STATEMENT: Final = "Moscow denied the report."
+STANCE: Final = f"import stance; stance.predict({STATEMENT!r})"
+HASHING: Final = f"""
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.linear_model import SGDClassifier
+from sklearn.pipeline import make_pipeline
+made = make_pipeline(HashingVectorizer(ngram_range=(1, 3), n_features=2**18), SGDClassifier())
+made.fit(["It denied that.", "It accused them.", "It rained."], ["denial", "accusation", "none"])
+made.predict([{STATEMENT!r}])
+"""
+TRAIN: Final = f"""
+import sys
+sys.path.append({str(Path(__file__).parent)!r})
+import peers
+peers.fasttext(bucket=20_000).save_model(sys.argv[1])
+"""
+FASTTEXT: Final = f"import fasttext, sys; fasttext.load_model(sys.argv[1]).predict({STATEMENT!r}, k=-1)"
 
 
 def main() -> None:
     """Print medians and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in COMMANDS}
-    for number in range(rounds + 1):
-        for name, command in COMMANDS.items():
-            seconds = run(command)
-            if number:  # the first round fills the caches
-                taken[name].append(seconds)
-    base = [statistics.median(each[kind] for each in taken["import numpy"]) for kind in (0, 1)]
-    print(f"{'process':<26} {'wall ms':>8} {'ratio':>6} {'CPU ms':>8} {'ratio':>6}   medians of {rounds} rounds")
+    pin(1)
+    python = [sys.executable, "-c"]
+    children = {
+        BASE: partial(run_child, [*python, "import numpy"]),
+        "pass": partial(run_child, [*python, "pass"]),
+        "stance.predict": partial(run_child, [*python, STANCE]),
+        "stance.predict, readable reference": partial(run_child, [*python, STANCE], STANCE_REFERENCE="1"),
+        "stance predict (command)": partial(run_child, [sys.executable, "-m", "stance", "predict", STATEMENT]),
+        "scikit-learn, HashingVectorizer + SGD": partial(run_child, [*python, HASHING]),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        if is_there("fasttext"):
+            model = Path(folder) / "model.bin"
+            run_child([*python, TRAIN, model])
+            children["fastText"] = partial(run_child, [*python, FASTTEXT, model])
+        taken = in_turn(children, rounds)
+    rows = []
     for name, each in taken.items():
-        wall, cpu = (statistics.median(seconds[kind] for seconds in each) for kind in (0, 1))
-        print(f"{name:<26} {wall * 1e3:8.0f} {wall / base[0]:6.2f} {cpu * 1e3:8.0f} {cpu / base[1]:6.2f}")
+        wall, cpu = ([[child[kind] for child in found] for found in (each, taken[BASE])] for kind in (0, 1))
+        rows.append((name, *(text for found in (cpu, wall) for text in (f"{ratio(*found):.2f}", ms(found[0])))))
+    print_table((f"process, {rounds} rounds", "CPU ratio", "ms", "wall ratio", "ms"), rows)
+
+
+def ms(seconds: list[float]) -> str:
+    """Return the median in milliseconds."""
+    return f"{median(seconds) * 1e3:.0f}"
 
 
 if __name__ == "__main__":
