@@ -16,8 +16,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -101,16 +100,10 @@ def stages(articles: Path, out: Path) -> dict[str, float]:
     """Score a file as the command does, and return the CPU seconds of each stage."""
     import stance
     from stance.articles import Reject, read_articles
-    from stance.records import Article, Prediction, Statement
-    from stance.scoring import Row, RowWriter, columns_of, rows_of
-    from stance.sentences import split_statements
+    from stance.scoring import RowWriter, Scored, columns_of
+    from stance.sentences import statement_spans
 
     taken: dict[str, float] = {}
-
-    def made_rows(article: Article, statements: Iterable[Statement], predictions: Iterable[Prediction]) -> list[Row]:
-        pairs = zip(statements, predictions, strict=True)
-        scored = tuple(replace(statement, prediction=prediction) for statement, prediction in pairs)
-        return list(rows_of(replace(article, statements=scored), model))
 
     def timed(stage: str, work: Callable[[], T]) -> T:
         begin = time.process_time()
@@ -124,10 +117,11 @@ def stages(articles: Path, out: Path) -> dict[str, float]:
         while article := timed("reading and parsing JSON", lambda: next(records, None)):
             if isinstance(article, Reject):
                 continue
-            statements = timed("splitting", partial(split_statements, article.text))
-            predictions = timed("scoring", partial(model.predict, [one.text for one in statements]))
-            rows = timed("making rows", partial(made_rows, article, statements, predictions))
-            timed("writing rows", partial(writer.write, rows))
+            spans = timed("splitting", partial(statement_spans, article.text))
+            scores, chances = timed("scoring", partial(model.span_figures, article.text, spans))
+            given = timed("deciding", partial(model.decide, chances))
+            scored = Scored(article, spans, scores, chances, given)
+            timed("writing rows", partial(writer.write_scored, scored, model))
     return taken
 
 
