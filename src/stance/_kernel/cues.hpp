@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -28,16 +29,17 @@ class Cues {
         Run classes;
         bool is_entry = false;
     };
+    static constexpr uint32_t INLINE = 4;  // So many class numbers lie in the word itself.
     struct alignas(32) Word {
         uint64_t hash = 0;
         uint32_t text = 0;    // Where its letters lie.
         uint32_t phrase = 0;  // What phrases that begin with it go on from; 0 where there are none.
-        uint32_t first = 0;   // Where its class numbers lie.
+        uint32_t first = 0;   // Where its class numbers lie, where there are more.
         uint16_t size = 0;
         uint8_t count = 0;  // Of class numbers.
         bool is_function = false;
+        std::array<uint16_t, INLINE> classes{};
     };
-    static constexpr uint32_t SPARE = 4;  // So many numbers can be read behind the beginning of each run.
 
     // Numbers 0 are no word and no phrase.
     explicit Cues(int function)
@@ -77,13 +79,13 @@ class Cues {
             if (run.count > UINT8_MAX) throw std::invalid_argument("a word of more than 255 classes");
             word.first = run.first;
             word.count = static_cast<uint8_t>(run.count);
+            std::copy_n(classes_.begin() + run.first, std::min(run.count, INLINE), word.classes.begin());
             word.is_function = run.count < classes_of_words_[number].size();
         }
         for (uint32_t number = 1; number < phrases_.size(); ++number) {
             phrases_[number].classes = put(classes_of_phrases_[number]);
             phrases_[number].is_entry = !classes_of_phrases_[number].empty();
         }
-        classes_.resize(classes_.size() + SPARE);
         numbers_.clear();
         following_.clear();
         classes_of_words_.clear();

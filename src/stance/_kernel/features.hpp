@@ -175,7 +175,7 @@ class Featuriser {
         if (words_.size() < count + 1) {
             words_.resize(2 * (count + 1));
             function_.resize(words_.size());
-            events_.resize(Cues::SPARE * words_.size());
+            events_.resize(Cues::INLINE * words_.size());
         }
         kept_.assign(count, 0);
         uint32_t* const words = words_.data();
@@ -190,12 +190,11 @@ class Featuriser {
             const Token& token = all[first];
             const Cues::Word& word = lexicon.word(words[first]);
             function[first] = word.is_function;
-            if ((token.mark >= 0) | (word.count > Cues::SPARE) | ((token.spelled == CAPITALS) & masks)) {
+            if ((token.mark >= 0) | (word.count > Cues::INLINE) | ((token.spelled == CAPITALS) & masks)) {
                 size = add_events(first, word, size);
             } else {
-                const uint16_t* const classes = lexicon.classes(word.first);
                 Event* const next = events_.data() + size;
-                for (uint32_t n = 0; n < Cues::SPARE; ++n) next[n] = Event::at(classes[n], first);
+                for (uint32_t n = 0; n < Cues::INLINE; ++n) next[n] = Event::at(word.classes[n], first);
                 size += word.count;
                 kept[first] |= (word.count > 0) | word.is_function;
             }
@@ -252,7 +251,7 @@ class Featuriser {
 
     // Sees to it that `most` events fit in, and those of the tokens behind `first` as well.
     void reserve(size_t size, size_t first, size_t most) {
-        const size_t needed = size + most + Cues::SPARE * (count_ - first);
+        const size_t needed = size + most + Cues::INLINE * (count_ - first);
         if (events_.size() < needed) events_.resize(2 * needed);
     }
 
