@@ -140,6 +140,12 @@ class Featuriser {
     Events cues() const { return {cues_.data(), cues_.data() + cue_count_}; }
     const Tokeniser& tokens() const { return tokeniser_; }
 
+    // Each list by its own size: lists that grow together may not be in step.
+    template <class Item>
+    static void grow(std::vector<Item>& list, size_t needed) {
+        if (list.size() < needed) list.resize(2 * needed);
+    }
+
     // Where `most` more buckets can be written; `wrote` has to be told where they end.
     uint32_t* room(size_t most) {
         const size_t used = size();
@@ -167,11 +173,9 @@ class Featuriser {
         const Token* const all = tokens().begin();
         const Cues& lexicon = s_.cues;
         const size_t count = count_;
-        if (words_.size() < count + 1) {
-            words_.resize(2 * (count + 1));
-            function_.resize(2 * count);
-            events_.resize(2 * Cues::SPARE * count);
-        }
+        grow(words_, count + 1);
+        grow(function_, count);
+        grow(events_, Cues::SPARE * count);
         kept_.assign(count, 0);
         uint32_t* const words = words_.data();
         uint16_t *const kept = kept_.data(), *const function = function_.data();
@@ -197,7 +201,7 @@ class Featuriser {
             if (lexicon.may_follow(word.phrase, words[first + 1])) size = add_phrases(first, word.phrase, size);
         }
         event_count_ = size;
-        if (cues_.size() < size) cues_.resize(2 * size);
+        grow(cues_, size);
         Event *const events = events_.data(), *const cues = cues_.data();
         size_t found = 0;
         for (size_t n = 0; n < size; ++n) {
@@ -245,18 +249,15 @@ class Featuriser {
 
     // Sees to it that `most` events fit in, and those of the tokens behind `first` as well.
     void reserve(size_t size, size_t first, size_t most) {
-        const size_t needed = size + most + Cues::SPARE * (count_ - first);
-        if (events_.size() < needed) events_.resize(2 * needed);
+        grow(events_, size + most + Cues::SPARE * (count_ - first));
     }
 
     void mask() {
         const Token* const all = tokens().begin();
-        if (symbols_.size() < count_ + 1) {
-            symbols_.resize(2 * (count_ + 1));
-            place_.resize(2 * count_);
-            hidden_.resize(2 * count_);
-            spelled_.resize(2 * count_);
-        }
+        grow(symbols_, count_ + 1);
+        grow(place_, count_);
+        grow(hidden_, count_);
+        grow(spelled_, count_);
         const uint64_t reach = s_.ranges[F_REACH].name, gap = s_.gap, name = s_.name, digits = s_.digits;
         const uint16_t *const kept = kept_.data(), *const function = function_.data();
         uint16_t* const hidden = hidden_.data();
