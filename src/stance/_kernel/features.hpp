@@ -395,7 +395,8 @@ class Featuriser {
         const uint64_t family = s_.ranges[F_CONTEXT].name;
         const Symbol* const symbols = symbols_.data();
         const size_t size = symbol_count_;
-        uint32_t* out = room(18 * cue_count_);
+        // A bucket that is not kept is written all the same, behind the 18 that may be.
+        uint32_t* out = room(18 * cue_count_ + 1);
         for (const Event& event : cues()) {
             const auto& class_ = s_.classes[event.category];
             const size_t left = place_[event.first], right = place_[event.last];
