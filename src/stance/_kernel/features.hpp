@@ -99,6 +99,8 @@ class Featuriser {
     // Adds the buckets of all features of a text, some more than once; false where the text is UTF-8 in name only.
     bool run(const View& text) {
         if (!tokeniser_.split(text)) return false;
+        beginning_ = size();
+        most_ = MANY;
         count_ = tokens().size();
         if (!count_) return true;
         headline_ = is_headline();
@@ -118,6 +120,8 @@ class Featuriser {
     size_t size() const { return static_cast<size_t>(end_ - buckets_.data()); }
 
   private:
+    static constexpr size_t MANY = 1 << 18;
+
     struct Symbol {
         uint64_t hash;
         uint64_t prefix;   // Hash of its beginning.
@@ -156,6 +160,16 @@ class Featuriser {
         return end_;
     }
     void wrote(uint32_t* end) { end_ = end; }
+
+    // Drops what a text has more than once where it has so much: a text of cues only, each of many classes, makes
+    // millions of the same few.
+    void thin() {
+        if (size() - beginning_ <= most_) return;
+        uint32_t* const first = buckets_.data() + beginning_;
+        std::sort(first, end_);
+        end_ = std::unique(first, end_);
+        most_ = std::max(MANY, 2 * (size() - beginning_));
+    }
 
     bool is_headline() const {
         size_t words = 0, capitals = 0;
@@ -387,6 +401,7 @@ class Featuriser {
                 out += (gap > 0) & (gap <= 8);
             }
             wrote(out);
+            thin();
         }
     }
 
@@ -467,6 +482,7 @@ class Featuriser {
     std::string upper_;
     std::vector<uint32_t> buckets_;
     uint32_t* end_ = nullptr;
+    size_t beginning_ = 0, most_ = MANY;  // Where the buckets of this text begin, and how many are too many.
 };
 
 }  // namespace stance
