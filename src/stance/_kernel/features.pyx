@@ -89,16 +89,18 @@ cdef extern from *:
         int64_t length
         int64_t null_count
         int64_t offset
+        int64_t n_buffers
         const void** buffers
         void (*release)(ArrowArray*) noexcept
 
     cdef struct ArrowArrayStream:
         int (*get_schema)(ArrowArrayStream*, ArrowSchema*) noexcept
         int (*get_next)(ArrowArrayStream*, ArrowArray*) noexcept
+        void (*release)(ArrowArrayStream*) noexcept
 
 
 # So many texts are handed over at once; in between, an interrupt is heard.
-cdef int64_t BATCH = 8192
+cdef int64_t BATCH = 1024
 
 
 class TextError(ValueError):
@@ -152,6 +154,8 @@ def texts_of_spans(str text, const int64_t[::1] starts, const int64_t[::1] ends)
     cdef int kind = PyUnicode_KIND(text)
     cdef const char* data = <const char*> PyUnicode_DATA(text)
     texts.owners.append(text)
+    if starts.shape[0] != ends.shape[0]:
+        raise IndexError("spans have as many starts as ends")
     texts.views.reserve(starts.shape[0])
     view.form = <Form> kind
     for number in range(starts.shape[0]):
@@ -221,7 +225,7 @@ def texts_of_arrow(column):
     capsule = column.__arrow_c_stream__()
     stream = <ArrowArrayStream*> PyCapsule_GetPointer(capsule, "arrow_array_stream")
     memset(&schema, 0, sizeof(ArrowSchema))
-    if stream.get_schema(stream, &schema):
+    if stream.release == NULL or stream.get_schema(stream, &schema) or schema.release == NULL:
         raise TypeError("its schema cannot be read")
     try:
         while True:
@@ -237,9 +241,13 @@ def texts_of_arrow(column):
 
 
 cdef _add_chunk(Texts texts, ArrowSchema* schema, ArrowArray* array):
+    if schema.release == NULL or array.release == NULL:
+        raise TypeError("somebody has taken it already")
     cdef bint is_large = strcmp(schema.format, b"U") == 0
     if schema.dictionary != NULL or not (is_large or strcmp(schema.format, b"u") == 0):
         raise TypeError(f"its type has the Arrow format {schema.format.decode('ascii', 'replace')!r}, not u or U")
+    if array.n_buffers != 3 or array.length < 0 or array.offset < 0:
+        raise TypeError("it is no whole array of strings")
     cdef const uint8_t* valid = <const uint8_t*> array.buffers[0]
     cdef const int32_t* narrow = <const int32_t*> array.buffers[1]
     cdef const int64_t* wide = <const int64_t*> array.buffers[1]
@@ -247,7 +255,6 @@ cdef _add_chunk(Texts texts, ArrowSchema* schema, ArrowArray* array):
     cdef int64_t number, place, start, end
     cdef View view
     view.form = utf8
-    texts.views.reserve(texts.views.size() + array.length)
     for number in range(array.length):
         place = array.offset + number
         if array.null_count != 0 and valid != NULL and not valid[place >> 3] >> (place & 7) & 1:
@@ -324,10 +331,12 @@ cdef class Kernel:
             with nogil:
                 broken = worker.worker.get().rows(texts.views.data() + done, batch, indices, &ends[done + 1])
             if broken >= 0:
-                raise TextError(done + broken, "not valid UTF-8")
+                break
             done += batch
             PyErr_CheckSignals()
         self.workers.append(worker)
+        if broken >= 0:
+            raise TextError(done + broken, "not valid UTF-8")
         found = np.empty(indices.size(), dtype=np.int32)
         cdef int32_t[::1] out = found
         if indices.size():
@@ -369,8 +378,6 @@ cdef class Scorer:
         cdef uint32_t table = kernel.specification.get().table
         if weights.shape[0] != used or weights.shape[1] != labels:
             raise ValueError("the weights do not fit the buckets and labels")
-        if used and not 0 <= buckets[0] <= buckets[used - 1] < table:
-            raise ValueError("a bucket lies outside of the table")
         self.kernel = kernel
         self.intercepts = np.array(intercepts)
         self.weights.reset(
@@ -393,8 +400,10 @@ cdef class Scorer:
                     texts.views.data() + done, batch, self.weights.get()[0], intercepts, &sums[done, 0], &counts[done]
                 )
             if broken >= 0:
-                raise TextError(done + broken, "not valid UTF-8")
+                break
             done += batch
             PyErr_CheckSignals()
         self.kernel.workers.append(worker)
+        if broken >= 0:
+            raise TextError(done + broken, "not valid UTF-8")
         return scores, sizes
