@@ -212,10 +212,11 @@ class Model:
         return made
 
     def _compiled_scores(self, texts: Texts) -> Floats:
+        assert compiled is not None  # noqa: S101
         assert self._scorer is not None  # noqa: S101
         try:
             scores, sizes = self._scorer.scores(texts)
-        except ValueError as error:
+        except compiled.TextError as error:
             raise _not_text(error) from None
         # A blank text has no features; whether one without features is blank needs a look.
         for number in np.flatnonzero(sizes == 0).tolist():
@@ -301,18 +302,17 @@ def _compiled_texts(texts: Given) -> Texts:
     assert compiled is not None  # noqa: S101
     if isinstance(texts, Utf8):
         try:
-            data = memoryview(texts.data).cast("B")
-            found: Texts = compiled.texts_of_utf8(data, np.ascontiguousarray(texts.offsets, dtype=np.int64))
-        except (IndexError, TypeError) as error:
-            raise InputError(f"Utf8: {error}; pass one buffer, and offsets from 0 to its size") from None
+            found: Texts = compiled.texts_of_utf8(*texts.parts())
+        except IndexError as error:
+            raise InputError(f"Utf8: {error}; offsets go from 0 to the size of the data") from None
         return found
     if is_column(texts):
         try:
             found = compiled.texts_of_arrow(texts)
-        except TypeError as error:
-            raise InputError(f"the column: {error}; cast it to strings (utf8 or large_utf8)") from None
-        except ValueError as error:
+        except compiled.TextError as error:
             raise _not_text(error) from None
+        except (TypeError, ValueError) as error:
+            raise InputError(f"the column: {error}; cast it to strings (utf8 or large_utf8)") from None
         return found
     listed = listed_texts(texts)
     made: Texts | int = compiled.texts_of(listed)
