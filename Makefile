@@ -12,7 +12,7 @@ PYTHONS = $(if $(PYTHON),"$(PYTHON)",python3.11 python3 python3.12 python3.13 py
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train tune evaluate score validate test lint bench
+.PHONY: help setup train tune evaluate score validate test lint fuzz bench
 MAKEFLAGS += --no-print-directory
 
 help: ## print this list
@@ -42,6 +42,9 @@ lint: $(READY) ## check style, types and the ban on pickle
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+
+fuzz: $(READY) $(MODEL) ## look for texts that the kernel reads otherwise than its reference (ARGS=60: seconds)
+	$(BIN)/python tests/fuzz/fuzz_kernel.py $(ARGS)
 
 bench: $(READY) $(MODEL) ## measure speed and accuracy (benchmarks/*.py; takes three quarters of an hour)
 	@for script in benchmarks/*.py; do \

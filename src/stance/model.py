@@ -207,7 +207,7 @@ class Model:
         InputError
             If something is not a string, is blank, missing or not valid UTF-8; the message names its position.
         """
-        if self._scorer is None:
+        if self._scorer is None or compiled is None:
             listed = checked_texts(texts)
             scores = np.empty((len(listed), len(self.labels.names)))
             for number, text in enumerate(listed):
@@ -216,7 +216,7 @@ class Model:
         given = compiled_texts(texts)
         try:
             scores, probabilities, sizes = self._scorer.scores(given)
-        except ValueError as error:
+        except compiled.TextError as error:
             raise broken(error) from None
         # A blank text has no features; whether one without features is blank needs a look.
         for number in np.flatnonzero(sizes == 0).tolist():

@@ -99,6 +99,8 @@ class Featuriser {
     // Adds the buckets of all features of a text, some more than once; false where the text is UTF-8 in name only.
     bool run(const View& text) {
         if (!tokeniser_.split(text)) return false;
+        beginning_ = size();
+        most_ = MANY;
         count_ = tokens().size();
         if (!count_) return true;
         headline_ = is_headline();
@@ -118,6 +120,8 @@ class Featuriser {
     size_t size() const { return static_cast<size_t>(end_ - buckets_.data()); }
 
   private:
+    static constexpr size_t MANY = 1 << 18;
+
     struct Symbol {
         uint64_t hash;
         uint64_t prefix;   // Hash of its beginning.
@@ -144,6 +148,12 @@ class Featuriser {
     Events cues() const { return {cues_.data(), cues_.data() + cue_count_}; }
     const Tokeniser& tokens() const { return tokeniser_; }
 
+    // Each list by its own size: lists that grow together may not be in step.
+    template <class Item>
+    static void grow(std::vector<Item>& list, size_t needed) {
+        if (list.size() < needed) list.resize(2 * needed);
+    }
+
     // Where `most` more buckets can be written, those that are written and then left out included; `wrote` has to be
     // told where they end.
     uint32_t* room(size_t most) {
@@ -155,6 +165,16 @@ class Featuriser {
         return end_;
     }
     void wrote(uint32_t* end) { end_ = end; }
+
+    // Drops what a text has more than once where it has so much: a text of cues only, each of many classes, makes
+    // millions of the same few.
+    void thin() {
+        if (size() - beginning_ <= most_) return;
+        uint32_t* const first = buckets_.data() + beginning_;
+        std::sort(first, end_);
+        end_ = std::unique(first, end_);
+        most_ = std::max(MANY, 2 * (size() - beginning_));
+    }
 
     bool is_headline() const {
         size_t words = 0, capitals = 0;
@@ -172,11 +192,9 @@ class Featuriser {
         const Token* const all = tokens().begin();
         const Cues& lexicon = s_.cues;
         const size_t count = count_;
-        if (words_.size() < count + 1) {
-            words_.resize(2 * (count + 1));
-            function_.resize(words_.size());
-            events_.resize(Cues::INLINE * words_.size());
-        }
+        grow(words_, count + 1);
+        grow(function_, count);
+        grow(events_, Cues::INLINE * count);
         kept_.assign(count, 0);
         uint32_t* const words = words_.data();
         uint16_t *const kept = kept_.data(), *const function = function_.data();
@@ -201,10 +219,8 @@ class Featuriser {
             if (lexicon.may_follow(word.phrase, words[first + 1])) size = add_phrases(first, word.phrase, size);
         }
         event_count_ = size;
-        if (cues_.size() < size) {
-            cues_.resize(2 * size);
-            cues_before_.resize(2 * size);
-        }
+        grow(cues_, size);
+        grow(cues_before_, size);
         Event *const events = events_.data(), *const cues = cues_.data();
         uint32_t* const before = cues_before_.data();
         uint32_t found = 0;
@@ -251,18 +267,15 @@ class Featuriser {
 
     // Sees to it that `most` events fit in, and those of the tokens behind `first` as well.
     void reserve(size_t size, size_t first, size_t most) {
-        const size_t needed = size + most + Cues::INLINE * (count_ - first);
-        if (events_.size() < needed) events_.resize(2 * needed);
+        grow(events_, size + most + Cues::INLINE * (count_ - first));
     }
 
     void mask() {
         const Token* const all = tokens().begin();
-        if (symbols_.size() < count_ + 1) {
-            symbols_.resize(2 * (count_ + 1));
-            place_.resize(symbols_.size());
-            hidden_.resize(symbols_.size());
-            spelled_.resize(symbols_.size());
-        }
+        grow(symbols_, count_ + 1);
+        grow(place_, count_);
+        grow(hidden_, count_);
+        grow(spelled_, count_);
         const uint64_t reach = s_.ranges[F_REACH].name, gap = s_.gap, name = s_.name, digits = s_.digits;
         const uint16_t *const kept = kept_.data(), *const function = function_.data();
         uint16_t* const hidden = hidden_.data();
@@ -392,6 +405,7 @@ class Featuriser {
                 out += (gap > 0) & (gap <= 8);
             }
             wrote(out);
+            thin();
         }
     }
 
@@ -400,6 +414,7 @@ class Featuriser {
         const uint64_t family = s_.ranges[F_CONTEXT].name;
         const Symbol* const symbols = symbols_.data();
         const size_t size = symbol_count_;
+        // A bucket that is not kept is written all the same, behind the 18 that may be.
         uint32_t* out = room(18 * cue_count_ + 1);
         for (const Event& event : cues()) {
             const auto& class_ = s_.classes[event.category];
@@ -472,6 +487,7 @@ class Featuriser {
     std::string upper_;
     std::vector<uint32_t> buckets_;
     uint32_t* end_ = nullptr;
+    size_t beginning_ = 0, most_ = MANY;  // Where the buckets of this text begin, and how many are too many.
 };
 
 }  // namespace stance

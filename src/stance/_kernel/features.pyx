@@ -95,16 +95,18 @@ cdef extern from *:
         int64_t length
         int64_t null_count
         int64_t offset
+        int64_t n_buffers
         const void** buffers
         void (*release)(ArrowArray*) noexcept
 
     cdef struct ArrowArrayStream:
         int (*get_schema)(ArrowArrayStream*, ArrowSchema*) noexcept
         int (*get_next)(ArrowArrayStream*, ArrowArray*) noexcept
+        void (*release)(ArrowArrayStream*) noexcept
 
 
 # So many texts are handed over at once; in between, an interrupt is heard.
-cdef int64_t BATCH = 8192
+cdef int64_t BATCH = 1024
 
 
 class TextError(ValueError):
@@ -161,7 +163,7 @@ def texts_of_spans(str text, list spans):
     texts.views.reserve(len(spans))
     view.form = <Form> kind
     for span in spans:
-        start, end = (<tuple> span)[0], (<tuple> span)[1]
+        start, end, _ = <tuple?> span
         if not 0 <= start <= end <= length:
             raise IndexError("a span lies outside of the text")
         view.data = data + kind * start
@@ -228,7 +230,7 @@ def texts_of_arrow(column):
     capsule = column.__arrow_c_stream__()
     stream = <ArrowArrayStream*> PyCapsule_GetPointer(capsule, "arrow_array_stream")
     memset(&schema, 0, sizeof(ArrowSchema))
-    if stream.get_schema(stream, &schema):
+    if stream.release == NULL or stream.get_schema(stream, &schema) or schema.release == NULL:
         raise TypeError("its schema cannot be read")
     try:
         while True:
@@ -244,9 +246,13 @@ def texts_of_arrow(column):
 
 
 cdef _add_chunk(Texts texts, ArrowSchema* schema, ArrowArray* array):
+    if schema.release == NULL or array.release == NULL:
+        raise TypeError("somebody has taken it already")
     cdef bint is_large = strcmp(schema.format, b"U") == 0
     if schema.dictionary != NULL or not (is_large or strcmp(schema.format, b"u") == 0):
         raise TypeError(f"its type has the Arrow format {schema.format.decode('ascii', 'replace')!r}, not u or U")
+    if array.n_buffers != 3 or array.length < 0 or array.offset < 0:
+        raise TypeError("it is no whole array of strings")
     cdef const uint8_t* valid = <const uint8_t*> array.buffers[0]
     cdef const int32_t* narrow = <const int32_t*> array.buffers[1]
     cdef const int64_t* wide = <const int64_t*> array.buffers[1]
@@ -254,7 +260,6 @@ cdef _add_chunk(Texts texts, ArrowSchema* schema, ArrowArray* array):
     cdef int64_t number, place, start, end
     cdef View view
     view.form = utf8
-    texts.views.reserve(texts.views.size() + array.length)
     for number in range(array.length):
         place = array.offset + number
         if array.null_count != 0 and valid != NULL and not valid[place >> 3] >> (place & 7) & 1:
@@ -326,10 +331,12 @@ cdef class Kernel:
             with nogil:
                 broken = worker.worker.get().rows(texts.views.data() + done, batch, indices, &ends[done + 1])
             if broken >= 0:
-                raise TextError(done + broken, "not valid UTF-8")
+                break
             done += batch
             PyErr_CheckSignals()
         self.workers.append(worker)
+        if broken >= 0:
+            raise TextError(done + broken, "not valid UTF-8")
         found = np.empty(indices.size(), dtype=np.int32)
         cdef int32_t[::1] out = found
         if indices.size():
@@ -373,8 +380,6 @@ cdef class Scorer:
         cdef int64_t table = kernel.specification.get().table
         if weights.shape[0] != used or weights.shape[1] != labels or not slopes.shape[0] == offsets.shape[0] == labels:
             raise ValueError("the weights do not fit the buckets and labels")
-        if used and not 0 <= buckets[0] <= buckets[used - 1] < table:
-            raise ValueError("a bucket lies outside of the table")
         self.kernel = kernel
         self.calibration.intercepts = list(intercepts)
         self.calibration.slopes = list(slopes)
@@ -402,8 +407,10 @@ cdef class Scorer:
                     &chances[done, 0], &counts[done],
                 )
             if broken >= 0:
-                raise TextError(done + broken, "not valid UTF-8")
+                break
             done += batch
             PyErr_CheckSignals()
         self.kernel.workers.append(worker)
+        if broken >= 0:
+            raise TextError(done + broken, "not valid UTF-8")
         return scores, probabilities, sizes

@@ -18,6 +18,9 @@
 #include <emmintrin.h>
 #define STANCE_SSE2 1
 #endif
+#if defined(_MSC_VER)
+#include <intrin.h>
+#endif
 
 namespace stance {
 
@@ -116,6 +119,17 @@ inline bool take_utf8(const uint8_t*& at, const uint8_t* end, uint32_t& code) {
     return true;
 }
 
+inline bool is_utf8(const uint8_t* at, const uint8_t* end) {
+    for (uint32_t code; at < end;) {
+        for (uint64_t eight; end - at >= 8; at += 8) {
+            std::memcpy(&eight, at, 8);
+            if (eight & 0x8080808080808080u) break;
+        }
+        if (at < end && !take_utf8(at, end, code)) return false;
+    }
+    return true;
+}
+
 inline int lowest_bit(uint64_t bits) {
 #if defined(_MSC_VER)
     unsigned long place;
@@ -178,7 +192,7 @@ class Folding {
     Folding(const Characters& characters, std::vector<std::string> marks)
         : characters_(characters), marks_(std::move(marks)) {}
 
-    // False where the text is UTF-8 in name only.
+    // False where the text is UTF-8 in name only, be it behind what counts.
     bool fold(const View& text) {
         // A folded code point takes four bytes at most.
         const size_t room = (4 * std::min(text.length, LONGEST) + 2 + PADDING + 63) & ~size_t{63};
@@ -294,7 +308,7 @@ class Folding {
                 if (!take_utf8(at, end, code_points_.back())) return false;
             }
             spell_marked(code_points_.data(), code_points_.size());
-            return true;
+            return is_utf8(at, end);
         }
         for (size_t count = 0; at < end && count < LONGEST;) {
             const size_t ascii = copy_ascii(at, std::min(static_cast<size_t>(end - at), LONGEST - count));
@@ -306,7 +320,7 @@ class Folding {
                 put(code);
             }
         }
-        return true;
+        return is_utf8(at, end);
     }
 
     // Text with tags: a span that a mark opens and closes is as many blanks as it has characters, and one word.

@@ -71,7 +71,7 @@ def json_lines(bytes head, str text, list spans, const double[:, ::1] probabilit
     if count and (probabilities.shape[1] != width or given.shape[1] != width):
         raise ValueError("as many columns of figures as labels are needed")
     for number in range(count):
-        start, end, _ = <tuple> spans[number]
+        start, end, _ = <tuple?> spans[number]
         if not 0 <= start <= end <= length:
             raise IndexError("a span lies outside of the text")
         labelled = 0

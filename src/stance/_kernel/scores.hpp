@@ -6,7 +6,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
+#include <stdexcept>
 #include <vector>
 
 #include "features.hpp"
@@ -96,8 +98,11 @@ class Weights {
           blocks_(table / 64 + 1),
           rows_(stride_ * (used + 1)),  // Numbered from 1.
           fast_(has_popcnt()) {
+        if (rows_.size() > UINT32_MAX) throw std::invalid_argument("the table of weights is too large");
         for (size_t n = 0; n < used; ++n) {
             const size_t bucket = static_cast<size_t>(buckets[n]);
+            if (bucket >= table || (n && buckets[n] <= buckets[n - 1]))
+                throw std::invalid_argument("the buckets of the weights are not in order, or outside of the table");
             blocks_[bucket / 64].used |= uint64_t{1} << (bucket & 63);
             std::copy_n(values + n * labels, labels, rows_.begin() + static_cast<std::ptrdiff_t>((n + 1) * stride_));
         }
