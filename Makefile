@@ -65,4 +65,5 @@ $(READY): pyproject.toml setup.py constraints.txt $(KERNEL)
 	"$$found" -m venv $(VENV)
 	@$(PIP_INSTALL) cython setuptools
 	@$(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
+	@$(BIN)/python -m compileall -q src/stance
 	@touch $@

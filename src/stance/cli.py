@@ -11,8 +11,6 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from stance.cli_annotation import ANNOTATION
-from stance.cli_training import TRAINING
 from stance.display import counted, print_article, print_explanation, print_prediction, progress, shown
 from stance.inputs import without_surrogates
 from stance.options import EXISTING, load_model, model_options, print_json
@@ -25,10 +23,24 @@ LONGEST_MESSAGE: Final = 1000
 
 
 class _Commands(click.Group):
-    """Lists commands in the order of a user's day instead of by name."""
+    """Lists commands in the order of a user's day instead of by name, and loads those that are not asked for last."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        self._load_all()
         return list(self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name; those that use a model do not wait for the others."""
+        if cmd_name not in self.commands:
+            self._load_all()
+        return super().get_command(ctx, cmd_name)
+
+    def _load_all(self) -> None:
+        from stance.cli_annotation import ANNOTATION
+        from stance.cli_training import TRAINING
+
+        for command in (*TRAINING, *ANNOTATION):
+            self.add_command(command)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; click itself would end a closed pipe in silence and with an exit code of its own."""
@@ -215,12 +227,10 @@ def score(
         sys.exit(REJECTS)
 
 
-for _command in (*TRAINING, *ANNOTATION):
-    cli.add_command(_command)
-
-
 def main() -> NoReturn:
     """Run a command; a user's mistake ends in one line and exit code 2."""
+    # NumPy would start threads for products of matrices, which no command makes, and a short one takes a fifth longer.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # A stream that the caller closed is None; it then is as empty as /dev/null.
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
