@@ -6,17 +6,20 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODEL := models/default/model.json
 KERNEL := $(wildcard src/stance/_kernel/*.pyx src/stance/_kernel/*.pxd src/stance/_kernel/*.hpp)
+GENERATED := $(patsubst %.pyx,%.cpp,$(filter %.pyx,$(KERNEL)))
+SANITIZED := build/sanitized
+SANITIZED_TESTS := $(patsubst %,tests/test_%.py,kernel features tokens boundaries sentences scoring model)
 # Set PYTHON to use another interpreter than the first of these that is 3.11 or newer.
 PYTHON ?=
 PYTHONS = $(if $(PYTHON),"$(PYTHON)",python3.11 python3 python3.12 python3.13 python3.14)
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train tune evaluate score validate test lint fuzz bench
+.PHONY: help setup train tune evaluate score validate test test-sanitize lint fuzz bench
 MAKEFLAGS += --no-print-directory
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' Makefile | while IFS='	' read -r name line; do printf '  make %-9s %s\n' "$$name" "$$line"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' Makefile | while IFS='	' read -r name line; do printf '  make %-13s %s\n' "$$name" "$$line"; done
 
 setup: $(READY) ## install stance and its tools into .venv
 
@@ -37,6 +40,20 @@ validate: $(READY) ## check the annotated statements, the labels and the lexicon
 
 test: $(READY) $(MODEL) ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+# The kernel is built in a copy, so that .venv keeps the one that it has. PYTHONPATH goes before an editable install.
+# Tests of how long something takes are left out. The libraries have to be there before Python starts, and libstdc++
+# is among them because no exception could be thrown otherwise.
+test-sanitize: $(READY) $(MODEL) ## run the kernel's tests under sanitizers of addresses and undefined behaviour (GCC)
+	@rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
+	@cp -R src tests data models seeds setup.py pyproject.toml README.md LICENSE $(SANITIZED)
+	@rm -f $(SANITIZED)/src/stance/_kernel/*.so $(addprefix $(SANITIZED)/,$(GENERATED))
+	cd $(SANITIZED) && CC=gcc CXX=g++ STANCE_SANITIZE=address,undefined "$(CURDIR)/$(BIN)/python" setup.py -q build_ext --inplace
+	@for name in $(notdir $(basename $(GENERATED))); do \
+		ls $(SANITIZED)/src/stance/_kernel/$$name.*.so >/dev/null || { echo "$$name was not built with sanitizers" >&2; exit 1; }; done
+	cd $(SANITIZED) && LD_PRELOAD="$$(for name in asan ubsan stdc++; do g++ -print-file-name=lib$$name.so; done | tr '\n' ' ')" \
+		ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONMALLOC=malloc \
+		PYTHONPATH="$(CURDIR)/$(SANITIZED)/src" "$(CURDIR)/$(BIN)/python" -m pytest -p no:cacheprovider -k "not (seconds or time_grows or holds_up)" $(SANITIZED_TESTS) $(ARGS)
 
 lint: $(READY) ## check style, types and the ban on pickle
 	$(BIN)/python -m ruff check .
