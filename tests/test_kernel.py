@@ -606,14 +606,12 @@ def test_scoring_leaves_no_memory_behind(default_model: Model) -> None:
 def test_arrow_memory_is_kept_as_long_as_needed_and_then_given_back() -> None:
     gc.collect()
     before = pa.total_allocated_bytes()
-    for column in (pa.array(SENTENCES * 200), pa.chunked_array([list(SENTENCES * 20)] * 10)):
-        texts = kernel.texts_of_arrow(column)
-        del column
+    for made in (lambda: pa.array(SENTENCES * 200), lambda: pa.chunked_array([list(SENTENCES * 20)] * 10)):
+        texts = kernel.texts_of_arrow(made())
         gc.collect()
         assert pa.total_allocated_bytes() > before
         assert [texts[number] for number in range(len(texts))] == [*SENTENCES * 200]
         del texts
-    column = None
     gc.collect()
     assert pa.total_allocated_bytes() == before
     for column in (pa.array([*SENTENCES, None]), pa.array([1, 2]), pa.chunked_array([["x"], [None]])):
