@@ -86,7 +86,8 @@ def test_the_wheel_holds_the_model_and_no_training_data(wheel: Path) -> None:
 def test_the_wheel_works_where_there_is_nothing_else(installed: Path, tmp_path: Path) -> None:
     code = "import stance; print(stance.predict('Moscow denied the report.').label)"
     assert output(installed / "python", "-c", code, folder=tmp_path) == "denial\n"
-    assert output(installed / "stance", "--version", folder=tmp_path).split()[-1] == PROJECT["version"]
+    version = output(installed / "stance", "--version", folder=tmp_path)
+    assert version == f"stance {PROJECT['version']} (compiled kernel)\n"
     assert list(tmp_path.iterdir()) == []
 
 
