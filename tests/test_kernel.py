@@ -151,6 +151,19 @@ def test_any_text(name: str, text: str) -> None:
         assert indices.tolist() == expected
 
 
+@pytest.mark.parametrize("name", ["plain", "marks", "many classes"])
+def test_every_piece(name: str) -> None:
+    # By chance some would never be drawn.
+    pieces = [*PIECES, *(piece.upper() for piece in PIECES), *(piece.title() for piece in PIECES)]
+    texts = [context.format(piece) for piece in pieces for context in ("{0}", "He {0} it.", "x{0}y", '"{0}" {0}')]
+    assert rows(FEATURIZERS[name], texts) == [FEATURIZERS[name].indices(text) for text in texts]
+
+
+def test_the_entries_of_the_lexicon() -> None:
+    texts = ["They " + " ".join(ENTRIES[first : first + 6]) for first in range(0, len(ENTRIES), 20)]
+    assert rows(SHIPPED.featurizer, texts) == [SHIPPED.featurizer.indices(text) for text in texts]
+
+
 @given(st.lists(any_text, max_size=5))
 def test_texts_in_company(texts: list[str]) -> None:
     # A worker's memory is used again, so that a text could find what another has left there.
@@ -396,6 +409,12 @@ def test_nulls(column: Any, default_model: Model) -> None:
             InputError, match=r"^text 3 is (missing \(null\)|NoneType, not a string); convert it or leave"
         ):
             call()
+
+
+def test_nulls_that_nobody_has_counted(default_model: Model) -> None:
+    for column in (OneArray([*FINE, None], null_count=-1), OneStream([*FINE, None], null_count=-1, wide=True)):
+        with pytest.raises(InputError, match=r"^text 3 is missing \(null\)"):
+            default_model.scores(column)
 
 
 @pytest.mark.parametrize(
@@ -690,6 +709,16 @@ def test_a_list_that_another_thread_changes(default_model: Model) -> None:
     finally:
         done.set()
         thread.join()
+
+
+def test_texts_keep_their_strings() -> None:
+    text = "".join(FINE)
+    before = sys.getrefcount(text)
+    given_texts = [text]
+    texts = kernel.texts_of(given_texts)
+    given_texts.clear()
+    assert sys.getrefcount(text) == before + 1
+    assert texts[0] == text
 
 
 def test_a_model_is_sent_to_other_processes(default_model: Model) -> None:
