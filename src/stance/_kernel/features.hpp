@@ -187,7 +187,7 @@ class Featuriser {
     }
 
     // Loops and branches here are laid out so that what cannot be foretold, such as whether a word is a cue and for how
-    // many classes, takes no branch: a wrong guess of the processor costs as much as ten features.
+    // many classes, takes no branch: a wrong guess of the processor costs more than computing a feature for nothing.
     void find_events() {
         const Token* const all = tokens().begin();
         const Cues& lexicon = s_.cues;
