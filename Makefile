@@ -43,7 +43,7 @@ test: $(READY) $(MODEL) ## run the tests
 
 # The kernel is built in a copy, so that .venv keeps the one that it has. PYTHONPATH goes before an editable install.
 # Tests of how long something takes are left out. The libraries have to be there before Python starts, and libstdc++
-# is among them because no exception could be thrown otherwise.
+# is among them because no exception could be thrown otherwise. What a sanitizer says must not be captured, or it is lost.
 test-sanitize: $(READY) $(MODEL) ## run the kernel's tests under sanitizers of addresses and undefined behaviour (GCC)
 	@rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
 	@cp -R src tests data models seeds setup.py pyproject.toml README.md LICENSE $(SANITIZED)
@@ -53,7 +53,7 @@ test-sanitize: $(READY) $(MODEL) ## run the kernel's tests under sanitizers of a
 		ls $(SANITIZED)/src/stance/_kernel/$$name.*.so >/dev/null || { echo "$$name was not built with sanitizers" >&2; exit 1; }; done
 	cd $(SANITIZED) && LD_PRELOAD="$$(for name in asan ubsan stdc++; do g++ -print-file-name=lib$$name.so; done | tr '\n' ' ')" \
 		ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONMALLOC=malloc \
-		PYTHONPATH="$(CURDIR)/$(SANITIZED)/src" "$(CURDIR)/$(BIN)/python" -m pytest -p no:cacheprovider -k "not (seconds or time_grows or holds_up)" $(SANITIZED_TESTS) $(ARGS)
+		PYTHONPATH="$(CURDIR)/$(SANITIZED)/src" "$(CURDIR)/$(BIN)/python" -m pytest -p no:cacheprovider --capture=sys -k "not (seconds or time_grows or holds_up)" $(SANITIZED_TESTS) $(ARGS)
 
 lint: $(READY) ## check style, types and the ban on pickle
 	$(BIN)/python -m ruff check .
