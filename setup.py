@@ -18,12 +18,13 @@ KERNEL = Path("src", "stance", "_kernel")
 SANITIZE = os.environ.get("STANCE_SANITIZE", "")
 
 
-def extension(name: str, *others: str) -> Extension:
-    """Describe a module of the kernel: its door, its C++ sources, and the headers that it is built again for."""
-    sources = [str(KERNEL / file) for file in (f"{name}.pyx", *others)]
+def extension(name: str) -> Extension:
+    """Describe a module of the kernel: its door, and the headers that it is built again for."""
     headers = [str(path) for pattern in ("*.hpp", "*.pxd") for path in sorted(KERNEL.glob(pattern))]
     # Where there is no compiler, stance installs all the same and runs on its readable reference.
-    return Extension(f"stance._kernel.{name}", sources, depends=headers, language="c++", optional=True)
+    return Extension(
+        f"stance._kernel.{name}", [str(KERNEL / f"{name}.pyx")], depends=headers, language="c++", optional=True
+    )
 
 
 class BuildKernel(build_ext):

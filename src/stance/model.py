@@ -199,8 +199,8 @@ class Model:
         Parameters
         ----------
         texts
-            Any iterable of statements; a column of strings with the Arrow PyCapsule interface (of pyarrow, polars,
-            DuckDB, ...); or `Utf8`. The compiled kernel reads the latter two where they lie, without Python objects.
+            Any iterable of statements; a column with the Arrow PyCapsule interface and the type string or large_string
+            (of pyarrow, ...); or `Utf8`. The compiled kernel reads the latter two where they lie.
 
         Raises
         ------

@@ -79,7 +79,7 @@ Given = Iterable[str] | Utf8
 
 
 def is_column(texts: object) -> TypeGuard[Any]:
-    """Whether something is a column of Apache Arrow: of pyarrow, polars, pandas with Arrow strings, DuckDB, ..."""
+    """Whether something is a column of Apache Arrow: one with the PyCapsule interface."""
     return hasattr(texts, "__arrow_c_array__") or hasattr(texts, "__arrow_c_stream__")
 
 
