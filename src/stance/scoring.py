@@ -98,16 +98,12 @@ def score_article(article: Article, model: Model) -> Scored:
 
 
 def analyze_article(article: Article, model: Model) -> Article:
-    """Return the article with its statements labelled."""
-    return analyzed(score_article(article, model), model)
-
-
-def analyzed(scored: Scored, model: Model) -> Article:
-    """Return a scored article with a record of each statement."""
-    texts = [scored.article.text[start:end] for start, end, _ in scored.spans]
+    """Return the article with a record of each statement, labelled."""
+    scored = score_article(article, model)
+    texts = [article.text[start:end] for start, end, _ in scored.spans]
     made = model.predictions(texts, scored.scores, scored.probabilities)
     statements = (Statement(each.text, *span, each) for span, each in zip(scored.spans, made, strict=True))
-    return replace(scored.article, statements=tuple(statements))
+    return replace(article, statements=tuple(statements))
 
 
 def score(articles: Iterable[Article | str], model: Model) -> Iterator[Row]:
