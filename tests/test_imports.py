@@ -31,6 +31,9 @@ INFERENCE: Final = {
     "datelines": "",
     "sentences": "_kernel boundaries datelines records",
     "inputs": "records",
+    "pages": "",
+    "extraction": "pages records",
+    "warc": "pages records",
     "articles": "inputs records sentences",
     "scoring": "_kernel articles files inputs model records sentences",
 }
@@ -73,7 +76,7 @@ ALLOWED: Final = {room: frozenset(names.split()) for room, names in (INFERENCE |
 
 SOURCES: Final = sorted(PACKAGE.rglob("*.py"))
 NOT_FOR_INFERENCE: Final = frozenset(("click", "joblib", "matplotlib", "pandas", "rich", "scipy", "sklearn"))
-LATE: Final = ("sklearn", "scipy", "pandas", "matplotlib", "rich", "click", "sentencex", "pyarrow")
+LATE: Final = ("sklearn", "scipy", "pandas", "matplotlib", "rich", "click", "sentencex", "pyarrow", "trafilatura", "lxml", "warcio")
 
 
 def room_of(path: Path) -> str:
