@@ -76,7 +76,7 @@ ALLOWED: Final = {room: frozenset(names.split()) for room, names in (INFERENCE |
 
 SOURCES: Final = sorted(PACKAGE.rglob("*.py"))
 NOT_FOR_INFERENCE: Final = frozenset(("click", "joblib", "matplotlib", "pandas", "rich", "scipy", "sklearn"))
-LATE: Final = ("sklearn", "scipy", "pandas", "matplotlib", "rich", "click", "sentencex", "pyarrow", "trafilatura", "lxml", "warcio")
+LATE: Final = tuple("click lxml matplotlib pandas pyarrow rich scipy sentencex sklearn trafilatura warcio".split())
 
 
 def room_of(path: Path) -> str:

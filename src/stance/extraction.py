@@ -35,6 +35,10 @@ EXTRACTION_BYTES: Final = 512 << 20
 _LARGEST_ANSWER: Final = 8 * LARGEST_PAGE
 # The time to import trafilatura, which a page has not to answer for.
 _START_SECONDS: Final = 60.0
+# What the child needs to say that the limit is too low for anything.
+_LEAST_ROOM: Final = 32 << 20
+# For a child that has stopped answering to end by itself, with the exit code that tells why.
+_END_SECONDS: Final = 5.0
 _LENGTH: Final = struct.Struct(">I")
 _INSTALL: Final = "reading HTML needs trafilatura; install stance-news[html]"
 # trafilatura takes these where it finds them: the text of a page would depend on what else is installed.
@@ -187,6 +191,9 @@ class Extractor:
         finally:
             timer.cancel()
             timer.join()
+        if answer is None:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_END_SECONDS)
         if late.is_set() or answer is None:
             self.close()
         if answer is not None:
@@ -233,7 +240,7 @@ def _serve(seconds: float, memory: int) -> None:
     del trafilatura
     # trafilatura catches errors and goes on with half a page, those for want of memory too. So nothing is refused to a
     # page that stays within the limit, and one that went beyond it is found out afterwards.
-    _limit_memory(memory + memory // 4)
+    _limit_memory(max(memory + memory // 4, _peak() + _LEAST_ROOM))
     _send(answers, b"{}")
     while (url := _receive(requests, LARGEST_PAGE)) is not None:
         # Should the parent be killed over this page, nobody else would end a child that hangs.
