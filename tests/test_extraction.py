@@ -391,7 +391,7 @@ def test_the_child_loads_no_more_of_stance_than_it_needs() -> None:
 @pytest.mark.parametrize("without", ["trafilatura", "lxml"])
 def test_a_missing_library_is_one_error(tmp_path: Path, without: str) -> None:
     # Modules that cannot be imported stand before those that can.
-    (tmp_path / f"{without}.py").write_text(f"raise ModuleNotFoundError('no {without}')")
+    (tmp_path / f"{without}.py").write_text(f"raise ModuleNotFoundError('no\\n{without}')")
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nfrom stance.extraction import *\n"
         "from stance.records import InputError\n"

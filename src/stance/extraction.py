@@ -235,7 +235,7 @@ def _serve(seconds: float, memory: int) -> None:
     try:
         import trafilatura
     except ImportError as error:
-        _send(answers, json.dumps({"missing": str(error)}).encode())
+        _send(answers, json.dumps({"missing": " ".join(str(error).split())}).encode())
         return
     del trafilatura
     # trafilatura catches errors and goes on with half a page, those for want of memory too. So nothing is refused to a
