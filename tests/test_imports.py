@@ -32,6 +32,7 @@ INFERENCE: Final = {
     "sentences": "_kernel boundaries datelines records",
     "inputs": "records",
     "articles": "inputs records sentences",
+    "languages": "",
     "scoring": "_kernel articles files inputs model records sentences",
 }
 BEHIND: Final = {
@@ -73,7 +74,7 @@ ALLOWED: Final = {room: frozenset(names.split()) for room, names in (INFERENCE |
 
 SOURCES: Final = sorted(PACKAGE.rglob("*.py"))
 NOT_FOR_INFERENCE: Final = frozenset(("click", "joblib", "matplotlib", "pandas", "rich", "scipy", "sklearn"))
-LATE: Final = ("sklearn", "scipy", "pandas", "matplotlib", "rich", "click", "sentencex", "pyarrow")
+LATE: Final = ("sklearn", "scipy", "pandas", "matplotlib", "rich", "click", "sentencex", "pyarrow", "py3langid")
 
 
 def room_of(path: Path) -> str:
@@ -159,4 +160,4 @@ def test_predicting_loads_no_heavy_library() -> None:
 def test_the_command_line_starts_without_training_libraries() -> None:
     loaded = modules_after("import stance.cli")
     assert "click" in loaded
-    assert not loaded & {"sklearn", "scipy", "pandas", "matplotlib", "sentencex", "pyarrow"}
+    assert not loaded & {"sklearn", "scipy", "pandas", "matplotlib", "sentencex", "pyarrow", "py3langid"}
