@@ -90,6 +90,8 @@ def test_words_in_capitals_are_read() -> None:
         ((FRENCH, 8000, ENGLISH, 4000), "fr"),
         ((NUMBERS, 4000, FRENCH, 8000), "fr"),
         ((RUSSIAN, 8000, ENGLISH, 4000), "ru"),
+        # A short text with a long foreign sentence among lines that say little.
+        (("Storm Batters Coast\n", 200, FRENCH, 146, "Port Reopens Today\n", 200), "en"),
         # The beginning, the middle and the end are each in another language: two of three are not English.
         ((FRENCH, 4000, ENGLISH, 4000, FRENCH, 4000), "fr"),
         # One says French, one English and one nothing: the benefit of the doubt.

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 # At most three excerpts of this many characters are looked at, however long the text is.
 EXCERPT: Final = 1_000
+# A text up to that length is looked at whole; the parts of a longer one may differ in language.
+_SHORT: Final = 300
 ENGLISH: Final = "en"
 # ISO 639's code for what cannot be told: letters that no language known here is written in.
 UNKNOWN: Final = "und"
@@ -48,7 +50,7 @@ def language_of(text: str) -> str:
     Pidgin is mostly taken for English too.
 
     Many English function words among the first thousand characters settle it, in some twenty microseconds. Otherwise
-    the beginning, the middle and the end, of a thousand characters each, have one vote, and the majority decides: an
+    the beginning, the middle and the end, of a thousand characters at most, have one vote, and the majority decides: an
     article in two languages has that of the larger part of what was looked at, English where it is even. The first
     article that is not clearly English loads py3langid, once for all threads: a second and 130 MB.
 
@@ -73,7 +75,7 @@ def language_of(text: str) -> str:
 
 def _excerpts(text: str) -> list[str]:
     """Return the beginning, the middle and the end of a long text, a short one whole."""
-    if len(text) <= EXCERPT:
+    if len(text) <= _SHORT:
         return [text]
     width = min(EXCERPT, len(text) // 3)
     middle = (len(text) - width) // 2
@@ -108,7 +110,8 @@ def _language_of_excerpt(excerpt: str) -> str:
     # Names are foreign in English news too, and a list of them is no language at all.
     kept = " ".join(folded if excerpt.isupper() else filter(str.islower, words))
     if sum(map(str.isalpha, kept)) < _FEWEST_LETTERS:
-        return ""
+        # Numbers say nothing; titles and names in an English article must not leave the word to a quotation beside them.
+        return "" if len(letters) < _FEWEST_LETTERS else ENGLISH
     code, probability, english = _identify(kept)
     return code if english <= _MOST_ENGLISH and probability >= _LEAST_FOREIGN else ENGLISH
 
