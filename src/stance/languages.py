@@ -110,7 +110,7 @@ def _language_of_excerpt(excerpt: str) -> str:
     # Names are foreign in English news too, and a list of them is no language at all.
     kept = " ".join(folded if excerpt.isupper() else filter(str.islower, words))
     if sum(map(str.isalpha, kept)) < _FEWEST_LETTERS:
-        # Numbers say nothing; titles and names in an English article must not leave the word to a quotation beside them.
+        # Numbers say nothing; titles and names count as English, so that no quotation beside them decides alone.
         return "" if len(letters) < _FEWEST_LETTERS else ENGLISH
     code, probability, english = _identify(kept)
     return code if english <= _MOST_ENGLISH and probability >= _LEAST_FOREIGN else ENGLISH
