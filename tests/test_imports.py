@@ -35,6 +35,7 @@ INFERENCE: Final = {
     "extraction": "pages records",
     "warc": "pages records",
     "articles": "inputs records sentences",
+    "languages": "",
     "scoring": "_kernel articles files inputs model records sentences",
 }
 BEHIND: Final = {
@@ -76,7 +77,9 @@ ALLOWED: Final = {room: frozenset(names.split()) for room, names in (INFERENCE |
 
 SOURCES: Final = sorted(PACKAGE.rglob("*.py"))
 NOT_FOR_INFERENCE: Final = frozenset(("click", "joblib", "matplotlib", "pandas", "rich", "scipy", "sklearn"))
-LATE: Final = tuple("click lxml matplotlib pandas pyarrow rich scipy sentencex sklearn trafilatura warcio".split())
+LATE: Final = tuple(
+    "click lxml matplotlib pandas py3langid pyarrow rich scipy sentencex sklearn trafilatura warcio".split()
+)
 
 
 def room_of(path: Path) -> str:
@@ -162,4 +165,4 @@ def test_predicting_loads_no_heavy_library() -> None:
 def test_the_command_line_starts_without_training_libraries() -> None:
     loaded = modules_after("import stance.cli")
     assert "click" in loaded
-    assert not loaded & {"sklearn", "scipy", "pandas", "matplotlib", "sentencex", "pyarrow"}
+    assert not loaded & {"sklearn", "scipy", "pandas", "matplotlib", "sentencex", "pyarrow", "py3langid"}
