@@ -32,6 +32,8 @@ INFERENCE: Final = {
     "sentences": "_kernel boundaries datelines records",
     "inputs": "records",
     "articles": "inputs records sentences",
+    "signatures": "tokens",
+    "duplicates": "inputs records signatures",
     "scoring": "_kernel articles files inputs model records sentences",
 }
 BEHIND: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,17 +38,30 @@ _SETTINGS: Final = {
     "bands": _BANDS,
 }
 
+# Keys fall everywhere, so each part would rewrite most of a large table. Rows gather in a small one, which is moved
+# into the large one, in order, once in about 30,000 articles.
+_TABLES: Final = ("bands", "late_bands")
+_LATE_ROWS: Final = 400_000
 _SCHEMA: Final = (
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
     "CREATE TABLE runs (number INTEGER PRIMARY KEY, name TEXT UNIQUE)",
     "CREATE TABLE entries (number INTEGER PRIMARY KEY, run INTEGER, part INTEGER, article TEXT, signature BLOB)",
     "CREATE INDEX parts ON entries (run, part)",
-    "CREATE TABLE bands (key INTEGER, entry INTEGER, PRIMARY KEY (key, entry)) WITHOUT ROWID",
+    *(f"CREATE TABLE {name} (key INTEGER, entry INTEGER, PRIMARY KEY (key, entry)) WITHOUT ROWID" for name in _TABLES),
 )
 # One statement for all bands: the calls cost more than the looking up.
 _FIND: Final = " UNION ALL ".join(
-    [f"SELECT * FROM (SELECT entry FROM bands WHERE key = ? ORDER BY entry LIMIT {_SEEN_IN_BAND})"] * _BANDS  # noqa: S608
+    f"SELECT * FROM (SELECT entry FROM {name} WHERE key = ? ORDER BY entry LIMIT {_SEEN_IN_BAND})"  # noqa: S608
+    for name in _TABLES
+    for _ in range(_BANDS)
 )
+_REMEDIES: Final = {
+    sqlite3.SQLITE_NOTADB: "choose another file",
+    sqlite3.SQLITE_CORRUPT: "remove it and start again",
+    sqlite3.SQLITE_ERROR: "remove it and start again",
+    sqlite3.SQLITE_BUSY: "wait until the other run has ended",
+    0: "open it anew",
+}
 _CACHE_KIB: Final = 64 << 10
 _LOG_PAGES: Final = 1 << 14
 _WAIT_SECONDS: Final = 2.0
@@ -71,7 +84,7 @@ class DuplicateIndex:
     ------
     InputError
         Here and in every method: if the file cannot be opened, read or written, is damaged, is in use, is no such
-        index, or was made with other settings.
+        index, or was made with other settings. What was not yet committed is forgotten then.
     """
 
     def __init__(self, path: Path, run: str = "") -> None:
@@ -80,9 +93,11 @@ class DuplicateIndex:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-        with self._reported():
+        try:
             # An absolute path, since SQLite has special names such as ":memory:".
             self._connection = sqlite3.connect(path.absolute(), timeout=_WAIT_SECONDS)
+        except sqlite3.Error as error:
+            raise _failure(path, error) from error
         try:
             with self._reported():
                 self._prepare()
@@ -104,7 +119,7 @@ class DuplicateIndex:
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = FULL")
         execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        # Keys fall everywhere, so a commit rewrites much of a file of middling size: several are gathered in the log.
+        # Most pages change again in the next part: the log gathers several parts before they go into the file.
         execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         execute(f"PRAGMA journal_size_limit = {_CACHE_KIB << 10}")
         if is_new:
@@ -130,8 +145,9 @@ class DuplicateIndex:
             while found := self._connection.execute(
                 "SELECT number, signature FROM entries WHERE run = ? AND part >= ? LIMIT 1000", (self._run, part)
             ).fetchall():
-                rows = ((key, number) for number, kept in found for key in _keys(values_of(kept)))
-                self._connection.executemany("DELETE FROM bands WHERE key = ? AND entry = ?", rows)
+                rows = [(key, number) for number, kept in found for key in _keys(values_of(kept))]
+                for name in _TABLES:
+                    self._connection.executemany(f"DELETE FROM {name} WHERE key = ? AND entry = ?", rows)  # noqa: S608
                 self._connection.executemany("DELETE FROM entries WHERE number = ?", ((each,) for each, _ in found))
             self._connection.commit()
 
@@ -160,7 +176,7 @@ class DuplicateIndex:
         values = values_of(signature)
         keys = _keys(values)
         with self._reported():
-            if found := self._connection.execute(_FIND, keys).fetchall():
+            if found := self._connection.execute(_FIND, keys * len(_TABLES)).fetchall():
                 first = self._most_alike(values, Counter(number for (number,) in found))
                 if first is not None:
                     return first
@@ -169,7 +185,7 @@ class DuplicateIndex:
                 (self._run, part, without_surrogates(article_id), signature),
             )
             number = added.lastrowid
-            self._connection.executemany("INSERT INTO bands VALUES (?, ?)", [(key, number) for key in keys])
+            self._connection.executemany("INSERT INTO late_bands VALUES (?, ?)", [(key, number) for key in keys])
         return None
 
     def _most_alike(self, values: NDArray[np.uint16], shared_bands: Counter[int]) -> str | None:
@@ -189,6 +205,9 @@ class DuplicateIndex:
     def commit(self) -> None:
         """Write to disk what was added; what was not committed when the process ends, in whatever way, is forgotten."""
         with self._reported():
+            if self._connection.execute("SELECT count(*) FROM late_bands").fetchone()[0] > _LATE_ROWS:
+                self._connection.execute("INSERT INTO bands SELECT key, entry FROM late_bands ORDER BY key, entry")
+                self._connection.execute("DELETE FROM late_bands")
             self._connection.commit()
 
     def count(self) -> int:
@@ -214,17 +233,16 @@ class DuplicateIndex:
         try:
             yield
         except sqlite3.Error as error:
-            raise InputError(f"{self._path}: cannot be used as an index ({error}); {_remedy(error)}") from error
+            # Half of what belongs to an article must not be committed later.
+            with suppress(sqlite3.Error):
+                self._connection.rollback()
+            raise _failure(self._path, error) from error
 
 
-def _remedy(error: sqlite3.Error) -> str:
-    # Errors of Python's own module carry no code.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
-        return "remove it and start again, or choose another file"
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return "wait until the other run has ended"
-    return "make room or choose another place"
+def _failure(path: Path, error: sqlite3.Error) -> InputError:
+    # The low byte is the kind of error; those of Python's own module carry no code.
+    remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "make room or choose another place")
+    return InputError(f"{path}: cannot be used as an index ({error}); {remedy}")
 
 
 def _keys(values: NDArray[np.uint16]) -> list[int]:

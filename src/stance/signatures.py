@@ -24,6 +24,7 @@ _BASE: Final = np.uint64(0xB5A3C91F6E27D84D)
 _LARGEST: Final = np.uint64((1 << 64) - 1)
 
 _MIXING: Final = ((np.uint64(31), np.uint64(0xC3D92B64F15A7E8B)), (np.uint64(29), np.uint64(0x8F6B41D7A92C5E35)))
+_HALF: Final = np.uint64(32)
 _BIN_SHIFT: Final = np.uint64(64 - (PERMUTATIONS - 1).bit_length())
 
 Hashes = NDArray[np.uint64]
@@ -134,7 +135,7 @@ def _characters() -> NDArray[np.uint64]:
 def _powers() -> tuple[Hashes, Hashes]:
     """Powers of the base and of its inverse, modulo 2**64."""
     bases = (1, *[int(_BASE)] * (_PIECE - 1)), (1, *[pow(int(_BASE), -1, 1 << 64)] * (_PIECE - 1))
-    powers, inverses = (np.cumprod(np.array(each, dtype=np.uint64)) for each in bases)
+    powers, inverses = (np.cumprod(np.array(each, dtype=np.uint64), dtype=np.uint64) for each in bases)
     return powers, inverses
 
 
@@ -142,7 +143,7 @@ def _powers() -> tuple[Hashes, Hashes]:
 def _orders() -> Hashes:
     """Odd factors and masks of the orders, shape (2, PERMUTATIONS)."""
     numbers = np.arange(1, 2 * PERMUTATIONS + 1, dtype=np.uint64)
-    orders = _mixed(numbers * _BASE).reshape(2, PERMUTATIONS)
+    orders: Hashes = _mixed(numbers * _BASE).reshape(2, PERMUTATIONS)
     orders[0] |= 1
     return orders
 
@@ -151,4 +152,4 @@ def _mixed(hashes: Hashes) -> Hashes:
     """Spread each bit over all others; arrays wrap around at 2**64 without a warning."""
     for shift, factor in _MIXING:
         hashes = (hashes ^ (hashes >> shift)) * factor
-    return hashes ^ (hashes >> 32)
+    return hashes ^ (hashes >> _HALF)
