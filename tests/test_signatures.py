@@ -96,6 +96,7 @@ def test_scripts_without_blanks_are_compared_by_character() -> None:
     assert 0.85 < alike(text, text[:200] + "\u4e00" + text[200:]) < 1
     assert alike(text, text[::-1]) < 0.05
     assert signature("\U00020000 a") != signature("a")
+    assert signature("a\u6f22b\u6f22\u3042 c") == signature("a \u6f22 b \u6f22 \u3042 c")
 
 
 @pytest.mark.parametrize("length", [12, 60, 400, 3_000])

@@ -51,7 +51,8 @@ def signature(text: str) -> bytes:
     for hashes in short or _shingles(text):
         np.minimum.at(least, (hashes >> _BIN_SHIFT).astype(np.intp), hashes)
     # A value is the least hash among the shingles that fall to it; where none does, the first of all shingles in an
-    # order of its own. In a test that scattered a sixth less than 128 orders of all shingles, at a tenth of the time.
+    # order of its own. Measured against 128 orders of all shingles: half the time, and estimates scatter less
+    # (0.040 instead of 0.044 at a resemblance of 0.6).
     empty = np.flatnonzero(least == _LARGEST)
     if len(empty) == PERMUTATIONS:
         return b""
