@@ -36,6 +36,8 @@ INFERENCE: Final = {
     "warc": "pages records",
     "articles": "inputs records sentences",
     "languages": "",
+    "signatures": "tokens",
+    "duplicates": "inputs records signatures",
     "scoring": "_kernel articles files inputs model records sentences",
 }
 BEHIND: Final = {
