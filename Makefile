@@ -12,10 +12,18 @@ SANITIZED_TESTS := $(patsubst %,tests/test_%.py,kernel features tokens boundarie
 # Set PYTHON to use another interpreter than the first of these that is 3.11 or newer.
 PYTHON ?=
 PYTHONS = $(if $(PYTHON),"$(PYTHON)",python3.11 python3 python3.12 python3.13 python3.14)
+# Leaves the first Python that is new enough in $found.
+FIND_PYTHON = found=; for python in $(PYTHONS); do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; done; \
+	if [ -z "$$found" ]; then \
+		echo 'stance needs Python 3.11 or newer and found none as: $(subst ",,$(PYTHONS)). Install one, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; fi
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Spark is large and wants Java, so that it has an environment of its own.
+SPARK_VENV := .venv-spark
+SPARK_READY := $(SPARK_VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train tune evaluate score validate test test-sanitize lint fuzz bench
+.PHONY: help setup train tune evaluate score validate test test-sanitize test-spark java lint fuzz bench
 MAKEFLAGS += --no-print-directory
 
 help: ## print this list
@@ -55,6 +63,17 @@ test-sanitize: $(READY) $(MODEL) ## run the kernel's tests under sanitizers of a
 		ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONMALLOC=malloc \
 		PYTHONPATH="$(CURDIR)/$(SANITIZED)/src" "$(CURDIR)/$(BIN)/python" -m pytest -p no:cacheprovider --capture=sys -k "not (seconds or time_grows or holds_up)" $(SANITIZED_TESTS) $(ARGS)
 
+# The executors' Python has to be the driver's: their versions must agree, and only this one has stance.
+test-spark: java $(SPARK_READY) ## run the tests of Spark in .venv-spark (Java 17 or newer)
+	PYSPARK_PYTHON="$(CURDIR)/$(SPARK_VENV)/bin/python" PYSPARK_DRIVER_PYTHON="$(CURDIR)/$(SPARK_VENV)/bin/python" \
+		$(SPARK_VENV)/bin/python -m pytest --confcutdir=tests/spark tests/spark $(ARGS)
+
+java:
+	@java="$${JAVA_HOME:+$$JAVA_HOME/bin/}java"; \
+	major=$$("$$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1); \
+	if [ "$${major:-0}" -lt 17 ]; then found="$${major:+Java $$major}"; \
+		echo "Spark needs Java 17 or newer and found $${found:-none} as: $$java. Install one (Debian: openjdk-17-jre-headless), or set JAVA_HOME" >&2; exit 1; fi
+
 lint: $(READY) ## check style, types and the ban on pickle
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -74,13 +93,19 @@ $(MODEL): | $(READY)
 
 # What builds the package goes first: the build then runs with the pinned versions instead of the newest ones.
 $(READY): pyproject.toml setup.py constraints.txt $(KERNEL)
-	@found=; for python in $(PYTHONS); do \
-		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; done; \
-	if [ -z "$$found" ]; then \
-		echo 'stance needs Python 3.11 or newer and found none as: $(subst ",,$(PYTHONS)). Install one, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; fi; \
+	@$(FIND_PYTHON); \
 	echo "Setting up $(VENV) with $$("$$found" --version) ($$found); this takes a minute or two"; \
 	"$$found" -m venv $(VENV)
 	@$(PIP_INSTALL) cython setuptools
 	@$(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
 	@$(BIN)/python -m compileall -q src/stance
+	@touch $@
+
+$(SPARK_READY): BIN := $(SPARK_VENV)/bin
+$(SPARK_READY): pyproject.toml setup.py constraints.txt $(KERNEL)
+	@$(FIND_PYTHON); \
+	echo "Setting up $(SPARK_VENV) with $$("$$found" --version) ($$found); this takes two minutes or three"; \
+	"$$found" -m venv $(SPARK_VENV)
+	@$(PIP_INSTALL) cython setuptools
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[spark]' pytest
 	@touch $@

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -99,8 +100,10 @@ def print_stages(found: list[dict[str, float]]) -> None:
 def stages(articles: Path, out: Path) -> dict[str, float]:
     """Score a file as the command does, and return the CPU seconds of each stage."""
     import stance
-    from stance.articles import Reject, read_articles
-    from stance.scoring import RowWriter, Scored, columns_of
+    from stance.articles import read_articles
+    from stance.languages import language_of
+    from stance.records import Reject
+    from stance.scoring import Scored, json_lines
     from stance.sentences import statement_spans
 
     taken: dict[str, float] = {}
@@ -113,15 +116,17 @@ def stages(articles: Path, out: Path) -> dict[str, float]:
 
     model = timed("loading the model", stance.load)
     records = read_articles([articles])
-    with RowWriter(out, columns_of(model)) as writer:
+    with out.open("wb") as stream:
         while article := timed("reading and parsing JSON", lambda: next(records, None)):
             if isinstance(article, Reject):
                 continue
+            language = timed("language", partial(language_of, article.text))
             spans = timed("splitting", partial(statement_spans, article.text))
             scores, chances = timed("scoring", partial(model.span_figures, article.text, spans))
             given = timed("deciding", partial(model.decide, chances))
-            scored = Scored(article, spans, scores, chances, given)
-            timed("writing rows", partial(writer.write_scored, scored, model))
+            scored = Scored(replace(article, language=language), spans, scores, chances, given)
+            lines = timed("making rows", partial(json_lines, scored, model))
+            timed("writing", partial(stream.write, lines))
     return taken
 
 

@@ -76,7 +76,7 @@ def drawn_texts(path: Path | None, count: int) -> list[str]:
     else:
         texts = [line.decode("utf-8").strip() for _, line in read_lines(path)]
     texts = [text for text in texts if text.strip()]
-    return random.Random(0).sample(texts, min(count, len(texts)))  # noqa: S311
+    return random.Random(0).sample(texts, min(count, len(texts)))
 
 
 def contestants(model: Model, texts: list[str], some: list[str], rounds: int) -> None:

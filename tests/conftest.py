@@ -16,10 +16,17 @@ from stance.model import Model
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STEP: Final = 6
+# Spark is not in .venv; `make test-spark` runs these in an environment of their own.
+collect_ignore = ["spark"]
 
 # Without a fixed seed a run could fail that nobody can repeat; without a deadline none fails on a busy machine.
 settings.register_profile("stance", deadline=None, derandomize=True)
 settings.load_profile("stance")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        terminalreporter.write_line("The tests of Spark (tests/spark) are left out here; make test-spark runs them.")
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stance import articles
-from stance.articles import LARGEST_ARTICLE, SHOWN_RAW, Columns, Reject, read_articles
-from stance.records import Article, InputError
-from stance.scoring import RowWriter
+from stance import limits
+from stance.articles import read_articles
+from stance.limits import LARGEST_ARTICLE, SHOWN_RAW
+from stance.reading import Columns
+from stance.records import Article, InputError, Reject
 
 TEXT: Final = "Meren denied it."
 Write = Callable[[str, bytes], Path]
@@ -87,7 +88,7 @@ def test_front_matter_is_taken_from_a_markdown_file(write: Write) -> None:
     front = (
         b"---\nid: m-1\ntitle: 'Meren: no'\nDate: \"2021-11-23\"\nsource: Daily\ntags:\n  - a\n---\n# Head\n\nText.\n"
     )
-    assert one(write("a.md", front)) == Article("# Head\n\nText.\n", "m-1", "Daily", "2021-11-23")
+    assert one(write("a.md", front)) == Article("# Head\n\nText.\n", "m-1", "Daily", "2021-11-23", title="Meren: no")
     assert one(write("a.txt", front)).text.startswith("---\nid")
 
 
@@ -347,7 +348,7 @@ def test_a_csv_field_may_be_larger_than_the_usual_limit(write: Write) -> None:
 
 
 def test_a_csv_field_over_our_limit_is_one_reject(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(articles, "LARGEST_ARTICLE", 1_000)
+    monkeypatch.setattr(limits, "LARGEST_ARTICLE", 1_000)
     assert outcome(write("a.csv", b"text\nA\n" + b"x" * 1_001 + b'\nB\n"' + b"y\n" * 600 + b'"\nC\n'))[:4] == [
         "A",
         3,
@@ -441,7 +442,7 @@ def test_an_article_of_ten_megabytes_in_one_line_is_read(write: Write) -> None:
 
 @pytest.mark.parametrize("letter", ["x", "é", "😀"])
 def test_a_larger_article_is_one_reject(write: Write, monkeypatch: pytest.MonkeyPatch, letter: str) -> None:
-    monkeypatch.setattr(articles, "LARGEST_ARTICLE", 1_000)
+    monkeypatch.setattr(limits, "LARGEST_ARTICLE", 1_000)
     fits, over = letter * 1_000, letter * 1_001
     for name, wrapped in (("a.txt", "{}"), ("a.jsonl", '{{"text": "{}"}}\n'), ("a.csv", "text\n{}\n")):
         assert one(write(name, wrapped.format(fits).encode())).text == fits
@@ -450,7 +451,7 @@ def test_a_larger_article_is_one_reject(write: Write, monkeypatch: pytest.Monkey
 
 
 def test_a_line_that_is_too_long_is_one_reject(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(articles, "LARGEST_LINE", 100)
+    monkeypatch.setattr(limits, "LARGEST_LINE", 100)
     long = b"x" * 5_000 + b"\n"
     assert outcome(write("a.jsonl", GOOD[0] + long + GOOD[1])) == ["before", 2, "after"]
     assert outcome(write("a.csv", b"text\nA\n" + long + b"B\n")) == ["A", 3, "B"]
@@ -460,8 +461,8 @@ def test_a_line_that_is_too_long_is_one_reject(write: Write, monkeypatch: pytest
 def test_a_small_archive_that_unpacks_to_much_is_read_in_bounded_memory(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(articles, "LARGEST_ARTICLE", 100_000)
-    monkeypatch.setattr(articles, "LARGEST_LINE", 100_000)
+    monkeypatch.setattr(limits, "LARGEST_ARTICLE", 100_000)
+    monkeypatch.setattr(limits, "LARGEST_LINE", 100_000)
     packed = gzip.compress(b"text\n" + b"x" * 30_000_000)
     paths = [write(name, packed) for name in ("a.txt.gz", "a.jsonl.gz", "a.csv.gz")]
     tracemalloc.start()
@@ -544,13 +545,3 @@ def test_any_bytes_are_articles_and_rejects(tmp_path_factory: pytest.TempPathFac
         if (item.id.startswith("a.jsonl:") if isinstance(item, Article) else item.source.endswith("a.jsonl"))
     ]
     assert len(of_jsonl) == lines
-
-
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=30), max_size=6))
-def test_what_a_csv_writer_writes_is_read_back(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
-    path = tmp_path_factory.mktemp("csv") / "a.csv"
-    with RowWriter(path, ["text", "statement_no"]) as writer:
-        writer.write({"text": text, "statement_no": number} for number, text in enumerate(texts))
-    kept = [text for text in texts if text.replace("\0", " ").strip()]
-    assert [item.text for item in read(path) if isinstance(item, Article)] == kept
-    assert len(read(path)) == len(texts)

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import stance
@@ -64,11 +66,16 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "pool.jsonl": b'{"id": "%s", "text": "He denied it.", "labels": []}\n' % statement_id("He denied it.").encode(),
         "unknown_label.jsonl": b'{"text": "a", "labels": []}\n{"text": "b", "labels": ["nope"]}\n',
         "nothing/notes.xyz": b"x",
+        **dict.fromkeys(("no.parquet", "no.jsonl.gz", "no.jsonl.zst", "no.warc"), b"something else"),
+        "empty.html": b"<html><body></body></html>",
         "unknown_field/statements/a.jsonl": b'{"id": "a", "text": "A", "labels": ["denial"], "colour": "red"}\n',
     }
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
+    for name, table in (("numbers", {"text": [1]}), ("other", {"story": ["A"]}), ("lake/one", {"id": ["A"]})):
+        (folder / f"{name}.parquet").parent.mkdir(exist_ok=True)
+        pq.write_table(pa.table(table), folder / f"{name}.parquet")
     (folder / "folder.jsonl").mkdir()
     for name in ("labels.toml", "lexicon.toml"):
         shutil.copy(ROOT / "data" / name, folder / "unknown_field" / name)
@@ -182,9 +189,9 @@ class TestScore:
         refused = [json.loads(line) for line in Path(f"{output}.rejects.jsonl").read_text().splitlines()]
         assert [each["line"] for each in refused] == [3, 4, 5]
         assert all(each["reason"] and each["raw"] for each in refused)
-        columns = ["article_id", "source", "date", "statement_no", "start", "end", "text", "labels"]
+        columns = ["article_id", "source", "date", "language", "statement_no", "start", "end", "text", "labels"]
         for line in output.read_text(encoding="utf-8").splitlines():
-            assert list(json.loads(line))[:8] == columns
+            assert list(json.loads(line))[:9] == columns
 
     def test_a_second_run_does_not_read_its_own_output(self, tmp_path: Path) -> None:
         (tmp_path / "a.txt").write_text(TEXT)

@@ -30,15 +30,30 @@ INFERENCE: Final = {
     "boundaries": "_kernel",
     "datelines": "",
     "sentences": "_kernel boundaries datelines records",
+    "languages": "",
+    "limits": "",
     "inputs": "records",
+    "streams": "inputs limits records",
+    "delimited": "limits records streams",
     "pages": "",
     "extraction": "pages records",
     "warc": "pages records",
-    "articles": "inputs records sentences",
-    "languages": "",
+    "reading": "extraction inputs limits records sentences streams",
+    "columnar": "inputs limits reading records",
+    "articles": "columnar delimited extraction inputs limits reading records streams warc",
+    "scoring": "_kernel inputs languages model records sentences",
+    "arrow_rows": "model reading records scoring",
+    "outputs": "files model records scoring",
     "signatures": "tokens",
     "duplicates": "inputs records signatures",
-    "scoring": "_kernel articles files inputs model records sentences",
+    "feed": "articles inputs reading records streams",
+}
+# A run over many articles; nothing of what follows needs it, and it needs nothing of that.
+RUNS: Final = {
+    "batch": "signatures feed model outputs arrow_rows reading records scoring store",
+    "parts": "feed files inputs outputs records",
+    "spark": "arrow_rows limits model reading records scoring store",
+    "runs": "__init__ arrow_rows batch duplicates feed outputs parts records scoring",
 }
 BEHIND: Final = {
     "settings": "features records",
@@ -70,17 +85,18 @@ SURFACE: Final = {
     "__init__": " ".join([*INFERENCE, *BEHIND]),
     "display": "model records",
     "options": "dataset model records store",
+    "cli_scoring": " ".join([*INFERENCE, *RUNS, "display", "options"]),
     "cli_training": " ".join([*INFERENCE, *BEHIND, "__init__", "display", "options"]),
     "cli_annotation": " ".join([*INFERENCE, *BEHIND, "display", "options"]),
-    "cli": "articles features cli_annotation cli_training display __init__ inputs options records scoring",
+    "cli": "features cli_annotation cli_scoring cli_training display __init__ inputs options records",
     "__main__": "cli",
 }
-ALLOWED: Final = {room: frozenset(names.split()) for room, names in (INFERENCE | BEHIND | SURFACE).items()}
+ALLOWED: Final = {room: frozenset(names.split()) for room, names in (INFERENCE | RUNS | BEHIND | SURFACE).items()}
 
 SOURCES: Final = sorted(PACKAGE.rglob("*.py"))
 NOT_FOR_INFERENCE: Final = frozenset(("click", "joblib", "matplotlib", "pandas", "rich", "scipy", "sklearn"))
 LATE: Final = tuple(
-    "click lxml matplotlib pandas py3langid pyarrow rich scipy sentencex sklearn trafilatura warcio".split()
+    "click lxml matplotlib pandas py3langid pyarrow pyspark rich scipy sentencex sklearn trafilatura warcio".split()
 )
 
 
@@ -127,6 +143,8 @@ def test_the_table_itself_keeps_the_direction() -> None:
         assert ALLOWED[room] <= set(INFERENCE), room
     for room in BEHIND:
         assert ALLOWED[room] <= set(INFERENCE) | set(BEHIND), room
+    for room in RUNS:
+        assert ALLOWED[room] <= {*INFERENCE, *RUNS, "__init__"}, room
     assert {room for room, names in ALLOWED.items() if "cli" in names} == {"__main__"}
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from stance.model import Model
@@ -165,5 +166,8 @@ def test_shell_blocks(newsroom: Path) -> None:
         )
         assert ran.returncode == 0, f"{script}\n{ran.stderr}"
     assert (newsroom / "statements.jsonl").exists()
+    # What was appended is a copy of what was there.
+    names = {row["article_id"]: row["duplicate_of"] for row in pq.read_table(newsroom / "year").to_pylist()}
+    assert names == {"one": None, "1": "one"}
     assert (newsroom / "report" / "report.html").exists()
     assert (newsroom / "models" / "mine" / "README.md").exists()

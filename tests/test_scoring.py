@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from itertools import pairwise
@@ -17,29 +15,15 @@ from hypothesis import strategies as st
 
 import stance
 from stance import scoring
-from stance.articles import Reject, read_articles
 from stance.model import Model
 from stance.records import Article, InputError
-from stance.scoring import (
-    RejectWriter,
-    Row,
-    RowWriter,
-    Scored,
-    Summary,
-    analyze,
-    columns_of,
-    json_lines,
-    rows_of,
-    score,
-    score_records,
-)
+from stance.scoring import Scored, Shape, analyze, columns_of, json_lines, rows_of, score, score_article
 
 TEXT: Final = "Rain fell in Oslo.\n\nThe mayor denied that he took a bribe. Both sides should return to the talks."
 COLUMNS: Final = (
-    *("article_id", "source", "date", "statement_no", "start", "end", "text", "labels"),
+    *("article_id", "source", "date", "language", "statement_no", "start", "end", "text", "labels"),
     *("p_denial", "p_accusation", "p_dialogue_call", "model"),
 )
-FORMULAS: Final = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\0x", "'=1+1", "''+1")
 NAMES: Final = st.text(st.characters(codec="utf-8"), max_size=8)
 
 any_text = st.text(st.characters(exclude_categories=())) | st.lists(
@@ -47,10 +31,6 @@ any_text = st.text(st.characters(exclude_categories=())) | st.lists(
         ("He denied it. ", "They ", "talks", "\n", "\r\n", "\n\n", " ", "\0", "é", "e\u0301", "😀", "\ud800", "?")
     )
 ).map("".join)
-
-
-def rows_in(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
 # Articles and their statements.
@@ -87,7 +67,7 @@ def test_offsets_are_exact(default_model: Model, text: str) -> None:
 @given(any_text.filter(str.strip))
 def test_rows_are_what_analyze_says(default_model: Model, text: str) -> None:
     article = analyze(text, default_model)
-    rows = list(score([text], default_model))
+    rows = list(score([text], default_model, any_language=True))
     for number, (row, statement) in enumerate(zip(rows, article.statements, strict=True)):
         made = statement.prediction
         assert made is not None
@@ -192,59 +172,13 @@ def test_lone_surrogates_of_an_article_are_replaced() -> None:
     assert row["text"] == "He denied \ufffd it."
 
 
-# Counts.
-
-
-def test_the_summary_counts_every_record(default_model: Model) -> None:
-    records: list[Article | Reject] = [
-        *(Article(TEXT, "a"), Reject("f", 2, "blank")),
-        *(Article("It rained.", "b"), Reject("f", 4, "blank")),
-    ]
-    seen: list[str] = []
-    rows: list[Row] = []
-    progress: list[tuple[int, int, int]] = []
-
-    def on_article(scored: Scored) -> None:
-        seen.append(scored.article.id)
-        rows.extend(rows_of(scored, default_model))
-
-    summary = score_records(
-        records,
-        default_model,
-        on_article=on_article,
-        on_reject=lambda reject: seen.append(f"line {reject.line}"),
-        on_progress=lambda made: progress.append((made.articles, made.scored, made.rejects)),
-    )
-    assert summary == Summary(articles=4, scored=2, rejects=2, statements=4, labelled=2)
-    assert seen == ["a", "line 2", "b", "line 4"]
-    assert progress == [(1, 1, 0), (2, 1, 1), (3, 2, 1), (4, 2, 2)]
-    assert len(rows) == summary.statements
-    assert sum(bool(row["labels"]) for row in rows) == summary.labelled
-
-
-# Files.
-
-
-@pytest.fixture
-def rows() -> list[Row]:
-    return list(
-        stance.score([Article(TEXT, "ä", "Daily", "2020-01-02"), Article("\u2028He denied it,\r\nsaid\0 she.")])
-    )
-
-
-def test_jsonl_holds_the_rows(tmp_path: Path, rows: list[Row], default_model: Model) -> None:
-    path = tmp_path / "new" / "rows.jsonl"
-    with RowWriter(path, columns_of(default_model)) as writer:
-        writer.write(rows[:1])
-        writer.write(iter(rows[1:]))
-    assert rows_in(path) == rows
-    assert all(tuple(row) == COLUMNS for row in rows_in(path))
-    assert "ä".encode() in path.read_bytes()
+# Rows.
 
 
 probability = (
     st.floats(0, 1)
     | st.floats(0, 2e-4)
+    | st.just(float("nan"))
     # Next to where the sixth decimal is rounded the other way, and where it is a power of ten.
     | st.builds(
         lambda whole, part: (whole + part) / 1e6, st.integers(0, 999_999), st.sampled_from((0.0, 0.5, 0.4999999))
@@ -261,156 +195,53 @@ def test_json_lines_are_those_that_python_writes(default_model: Model, text: str
     figures = np.array(data.draw(st.lists(probability, min_size=shape[0] * shape[1], max_size=shape[0] * shape[1])))
     made = figures.reshape(shape)
     name, source = data.draw(NAMES), data.draw(json_text)
-    scored = Scored(Article(text, name, source, "2021-11-23"), spans, made, made, made >= 0.1)
-    for only_labelled in (False, True):
-        found = json_lines(scored, default_model, only_labelled=only_labelled)
+    scored = Scored(Article(text, name, source, "2021-11-23", language="en"), spans, made, made, made >= 0.1)
+    for shape in (Shape(), Shape(only_labelled=True), Shape(duplicates=True)):
+        found = json_lines(scored, default_model, shape)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(scoring, "_compiled", None)
-            assert found == json_lines(scored, default_model, only_labelled=only_labelled)
+            assert found == json_lines(scored, default_model, shape)
 
 
-def test_csv_holds_the_rows(tmp_path: Path, rows: list[Row], default_model: Model) -> None:
-    path = tmp_path / "rows.CSV"
-    with RowWriter(path, columns_of(default_model)) as writer:
-        writer.write(rows)
-    with path.open(encoding="utf-8", newline="") as stream:
-        header, *lines = csv.reader(stream)
-    assert tuple(header) == COLUMNS
-    for row, line in zip(rows, lines, strict=True):
-        assert line == ["|".join(row["labels"]) if name == "labels" else str(row[name]) for name in COLUMNS]
-
-
-def test_a_stream_gets_jsonl(rows: list[Row], default_model: Model) -> None:
-    stream = io.BytesIO()
-    with RowWriter(stream, columns_of(default_model)) as writer:
-        writer.write(rows)
-    assert [json.loads(line) for line in stream.getvalue().splitlines()] == rows
-
-
-@pytest.mark.parametrize("name", ["rows", "rows.txt", "rows.jsonl.gz", "rows.parquet"])
-def test_another_ending_is_refused_at_once(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"\.jsonl or \.csv"):
-        RowWriter(tmp_path / name, COLUMNS)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
-def test_a_file_appears_whole_or_not_at_all(tmp_path: Path, rows: list[Row], name: str) -> None:
-    path = tmp_path / name
-    for before in (None, b"older"):
-        if before is not None:
-            path.write_bytes(before)
-
-        def broken(old: bytes | None = before) -> None:
-            with RowWriter(path, COLUMNS) as writer:
-                writer.write(rows)
-                assert (path.read_bytes() if path.exists() else None) == old
-                raise InputError("half way")
-
-        with pytest.raises(InputError, match="half way"):
-            broken()
-        assert (path.read_bytes() if path.exists() else None) == before
-        assert len(list(tmp_path.iterdir())) == (before is not None)
-
-
-def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    (tmp_path / "folder.jsonl").mkdir()
-    for path in (tmp_path / "file" / "rows.jsonl", tmp_path / "folder.jsonl"):
-        with pytest.raises(InputError, match="cannot be written"), RowWriter(path, COLUMNS):
-            pytest.fail("was entered")
-
-
-@pytest.mark.parametrize("cell", FORMULAS)
-@pytest.mark.parametrize("column", ["article_id", "source", "date", "text"])
-def test_no_cell_begins_a_formula(tmp_path: Path, rows: list[Row], column: str, cell: str) -> None:
-    path = tmp_path / "rows.csv"
-    with RowWriter(path, COLUMNS) as writer:
-        writer.write([rows[0] | {column: cell}])
-    with path.open(encoding="utf-8", newline="") as stream:
-        _, line = csv.reader(stream)
-    assert line[COLUMNS.index(column)] == f"'{cell}"
-
-
-@given(
-    st.lists(st.tuples(NAMES | st.sampled_from(FORMULAS), NAMES | st.sampled_from(FORMULAS)), min_size=1, max_size=4)
+FRENCH: Final = (
+    "Le ministre a nié toute implication. Il demande aux deux parties de reprendre les négociations sans délai."
 )
-def test_csv_is_read_back_equal(
-    tmp_path_factory: pytest.TempPathFactory, default_model: Model, found: list[tuple[str, str]]
-) -> None:
-    path = tmp_path_factory.mktemp("csv") / "rows.csv"
-    made = next(score(["It rained."], default_model))
-    written = [
-        made | {"article_id": f"{start}x", "source": source, "text": f"{start}It rained."} for start, source in found
-    ]
-    with RowWriter(path, COLUMNS) as writer:
-        writer.write(written)
-    read = list(read_articles([path]))
-    assert [(each.id, each.source, each.text) for each in read if isinstance(each, Article)] == [
-        (row["article_id"], row["source"], row["text"]) for row in written
-    ]
-    assert len(read) == len(written)
 
 
-# Rejects.
-
-REJECTS: Final = (Reject("a.jsonl", 3, "blank", '{"text": ""}'), Reject("b\ud800.txt", 0, "damaged", "é"))
-
-
-def test_rejects_go_beside_the_output(tmp_path: Path) -> None:
-    with RejectWriter(None, beside=tmp_path / "rows.csv") as writer:
-        assert writer.path == tmp_path / "rows.csv.rejects.jsonl"
-        for reject in REJECTS:
-            writer.write(reject)
-    assert rows_in(tmp_path / "rows.csv.rejects.jsonl") == [
-        {"source": "a.jsonl", "line": 3, "reason": "blank", "raw": '{"text": ""}'},
-        {"source": "b?.txt", "line": 0, "reason": "damaged", "raw": "é"},
-    ]
+def test_an_article_in_another_language_is_flagged_and_not_labelled(default_model: Model) -> None:
+    rows = list(score([Article(FRENCH, "f"), "He denied it."], default_model))
+    assert [row["language"] for row in rows] == ["fr", "fr", "en"]
+    assert [row["labels"] for row in rows] == [[], [], ["denial"]]
+    assert [row["p_denial"] is None for row in rows] == [True, True, False]
+    flagged = score_article(Article(FRENCH, "f"), default_model)
+    assert [json.loads(line) for line in json_lines(flagged, default_model).splitlines()] == rows[:2]
 
 
-def test_rejects_outlive_a_run_that_fails(tmp_path: Path) -> None:
-    for path in (None, tmp_path / "named.jsonl"):
-
-        def broken(path: Path | None = path) -> None:
-            with RejectWriter(path, beside=tmp_path / "rows.csv") as writer:
-                writer.write(REJECTS[0])
-                raise InputError("half way")
-
-        with pytest.raises(InputError, match="half way"):
-            broken()
-    for name in ("rows.csv.rejects.jsonl", "named.jsonl"):
-        assert [row["reason"] for row in rows_in(tmp_path / name)] == ["blank"]
+def test_any_language_is_labelled_where_that_is_asked_for(default_model: Model) -> None:
+    rows = list(score([FRENCH], default_model, any_language=True))
+    assert {row["language"] for row in rows} == {"fr"}
+    assert all(isinstance(row["p_denial"], float) for row in rows)
 
 
-def test_the_rejects_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
-    older = tmp_path / "rows.csv.rejects.jsonl"
-    older.write_text("{}\n")
-    with RejectWriter(None, beside=tmp_path / "rows.csv"):
-        pass
-    assert not older.exists()
+def test_a_reader_may_know_the_language(default_model: Model) -> None:
+    rows = list(score([Article("He denied it.", language="de")], default_model))
+    assert [(row["language"], row["labels"]) for row in rows] == [("de", [])]
 
 
-def test_a_failing_run_without_rejects_leaves_older_ones(tmp_path: Path) -> None:
-    older = tmp_path / "rows.csv.rejects.jsonl"
-    older.write_text("{}\n")
-
-    def broken() -> None:
-        with RejectWriter(None, beside=tmp_path / "rows.csv"):
-            raise InputError("half way")
-
-    with pytest.raises(InputError, match="half way"):
-        broken()
-    assert older.read_text() == "{}\n"
-
-
-def test_a_named_reject_file_is_always_made(tmp_path: Path) -> None:
-    with RejectWriter(tmp_path / "named.jsonl") as writer:
-        assert writer.path == tmp_path / "named.jsonl"
-    assert (tmp_path / "named.jsonl").read_bytes() == b""
+def test_nested_rows_hold_the_flat_ones(default_model: Model) -> None:
+    article = Article(TEXT, "a", "Daily", "2020-01-02", title="Rain")
+    scored = score_article(article, default_model)
+    [nested] = rows_of(scored, default_model, Shape(nested=True, with_text=True, duplicates=True))
+    assert list(nested) == columns_of(default_model, Shape(nested=True, with_text=True, duplicates=True))
+    flat = list(rows_of(scored, default_model))
+    about = {key: nested[key] for key in ("article_id", "source", "date", "language")}
+    assert [about | statement | {"model": nested["model"]} for statement in nested["statements"]] == flat
+    assert (nested["title"], nested["text"], nested["duplicate_of"]) == ("Rain", TEXT, None)
+    [fewer] = rows_of(scored, default_model, Shape(nested=True, only_labelled=True))
+    assert fewer["statements"] == [each for each in nested["statements"] if each["labels"]] != nested["statements"]
+    assert "text" not in fewer
 
 
-def test_without_a_place_rejects_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with RejectWriter(None) as writer:
-        writer.write(REJECTS[0])
-    assert list(tmp_path.iterdir()) == []
+def test_an_article_without_a_label_stays_as_a_nested_row(default_model: Model) -> None:
+    [row] = rows_of(score_article(Article("It rained."), default_model), default_model, Shape(True, nested=True))
+    assert row["statements"] == []

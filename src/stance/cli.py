@@ -11,15 +11,14 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from stance.display import counted, print_article, print_explanation, print_prediction, progress, shown
+from stance.cli_scoring import LONGEST_MESSAGE, score
+from stance.display import print_explanation, print_prediction, shown
 from stance.inputs import without_surrogates
-from stance.options import EXISTING, load_model, model_options, print_json
+from stance.options import load_model, model_options, print_json
 from stance.records import InputError, StanceError
 
-DONE, REJECTS, WRONG = 0, 1, 2
+DONE, WRONG = 0, 2
 TOP_FEATURES: Final = 8
-# A message may repeat what a file holds, and that may be long.
-LONGEST_MESSAGE: Final = 1000
 
 
 class _Commands(click.Group):
@@ -140,91 +139,7 @@ def explain(
         print_explanation(found, name, top)
 
 
-@cli.command(short_help="Label all statements of articles.")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@model_options
-@click.option("-o", "--output", type=EXISTING, help="Write rows here: .jsonl or .csv; - for JSONL on stdout.")
-@click.option("--json", "as_json", is_flag=True, help="Print rows as JSONL instead of a table.")
-@click.option(
-    "--rejects", type=EXISTING, help="Where articles that cannot be read go; OUTPUT.rejects.jsonl if left out."
-)
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["txt", "md", "jsonl", "csv"]),
-    help="Format of the input, whatever its ending.",
-)
-@click.option("--text-column", help="Column or field with the text.")
-@click.option("--id-column", help="Column or field with the article's id.")
-@click.option("--date-column", help="Column or field with the date.")
-@click.option("--source-column", help="Column or field with the source.")
-@click.option("--only-labelled", is_flag=True, help="Leave out statements without a label.")
-def score(
-    inputs: tuple[str, ...],
-    folder: Path | None,
-    thresholds: tuple[str, ...],
-    output: Path | None,
-    as_json: bool,
-    rejects: Path | None,
-    kind: str | None,
-    text_column: str | None,
-    id_column: str | None,
-    date_column: str | None,
-    source_column: str | None,
-    only_labelled: bool,
-) -> None:
-    """Label every statement of articles: files (txt, md, jsonl, csv, each also .gz), folders, globs, - for stdin.
-
-    Without --output, a table for people goes to stdout.
-    """
-    from contextlib import ExitStack
-
-    from stance.articles import Columns, Reject, read_articles
-    from stance.scoring import RejectWriter, RowWriter, Scored, Summary, columns_of, rows_of, score_records
-
-    model = load_model(folder, thresholds)
-    columns = Columns(text=text_column, id=id_column, date=date_column, source=source_column)
-    target = None if output is None or str(output) == "-" else output
-    if rejects is not None and target is not None and rejects.resolve() == target.resolve():
-        raise InputError(f"{rejects}: rows and rejects would go to one file; give --rejects another name")
-    with ExitStack() as stack:
-        writer: RowWriter | None = None
-        if target is not None:
-            writer = stack.enter_context(RowWriter(target, columns_of(model)))
-        elif output is not None or as_json:
-            writer = stack.enter_context(RowWriter(sys.stdout.buffer, columns_of(model)))
-        refused = stack.enter_context(RejectWriter(rejects, beside=target))
-        # A bar would run through rows that go to the same screen.
-        report = stack.enter_context(progress("articles", wanted=target is not None or not sys.stdout.isatty()))
-
-        def on_article(scored: Scored) -> None:
-            if writer:
-                writer.write_scored(scored, model, only_labelled=only_labelled)
-            else:
-                rows = [row for row in rows_of(scored, model) if row["labels"] or not only_labelled]
-                print_article(scored.article, rows)
-
-        def on_reject(reject: Reject) -> None:
-            click.echo(shown(f"reject: {reject.place}: {reject.reason}", LONGEST_MESSAGE), err=True)
-            refused.write(reject)
-
-        def on_progress(summary: Summary) -> None:
-            report(summary.articles, 0)
-
-        own = [path for path in (target, refused.path) if path is not None]
-        records = read_articles(list(inputs), columns=columns, input_format=kind, leave_out=own)
-        summary = score_records(records, model, on_article=on_article, on_reject=on_reject, on_progress=on_progress)
-        if target is None:
-            sys.stdout.flush()
-    where = f", in {refused.path}" if refused.path is not None and summary.rejects else ""
-    click.echo(
-        f"{counted(summary.articles, 'article')} in = {summary.scored:,} out + "
-        f"{counted(summary.rejects, 'reject')}{where}; {counted(summary.statements, 'statement')}, "
-        f"{summary.labelled:,} with a label",
-        err=True,
-    )
-    if summary.rejects:
-        sys.exit(REJECTS)
+cli.add_command(score)
 
 
 def main() -> NoReturn:

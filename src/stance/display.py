@@ -70,3 +70,40 @@ def progress(unit: str, *, wanted: bool = True) -> Iterator[Callable[[int, int],
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(unit, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+@contextmanager
+def scoring_progress(total: int, *, wanted: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """Show on stderr, where that is a terminal, how far a run is, how fast, and how long it will still take.
+
+    Parameters
+    ----------
+    total
+        Bytes of the input; 0 where that is not known.
+    wanted
+        Whether to show anything.
+
+    Yields
+    ------
+    callable
+        Takes how many articles were scored, and how many bytes of the input were read.
+    """
+    if not wanted or not sys.stderr.isatty():
+        yield lambda articles, read: None  # noqa: ARG005
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    known = (BarColumn(), TaskProgressColumn(), TransferSpeedColumn(), TimeRemainingColumn()) if total else ()
+    columns = (TextColumn("{task.fields[articles]:,} articles"), *known, TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("articles", total=total or None, articles=0)
+        yield lambda articles, read: bar.update(task, completed=read, articles=articles)

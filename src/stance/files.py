@@ -13,10 +13,11 @@ from stance.records import InputError
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
+def whole_file(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` that takes its place when the block ends without an error.
 
-    A link stays a link: what it points to is replaced. Devices and pipes are written directly.
+    A link stays a link: what it points to is replaced. Devices and pipes are written directly. A `durable` file is on
+    the disk, and not only on its way there, when the block has ended.
 
     Raises
     ------
@@ -36,6 +37,9 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
+            if durable:
+                stream.flush()
+                os.fsync(handle)
         if not name:
             return
         # mkstemp makes the file readable by its owner alone; an output has the rights that any new file gets.
@@ -43,12 +47,24 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         os.umask(umask)
         Path(name).chmod(0o666 & ~umask)
         Path(name).replace(target)
+        if durable:
+            sync_folder(target.parent)
     except OSError as error:
         _remove(name)
         raise InputError(f"{path}: cannot be written ({error.strerror}); nothing was changed there") from error
     except BaseException:
         _remove(name)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of a folder's files written to the disk, where the system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _remove(name: str) -> None:

@@ -7,12 +7,30 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from stance.records import InputError
 
-FORMATS: Final = ("txt", "md", "jsonl", "csv")
+FORMATS: Final = ("txt", "md", "html", "jsonl", "csv", "parquet", "warc")
+_ALSO: Final = {"htm": "html", "xhtml": "html", "ndjson": "jsonl"}
+_PACKINGS: Final = {"gz": "gz", "zst": "zst", "zstd": "zst"}
+_ENDINGS: Final = f".{', .'.join(FORMATS)} (or these with .gz or .zst)"
+# One file, one article.
+_SINGLE: Final = ("txt", "md", "html")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+class Input(NamedTuple):
+    """One thing to read: a file, or stdin where `path` is None; the name of its articles; its format, "" if unknown."""
+
+    path: Path | None
+    name: str
+    kind: str
+
+    @property
+    def place(self) -> str:
+        """What rejects and messages call it."""
+        return "stdin" if self.path is None else without_surrogates(str(self.path))
 
 
 def without_surrogates(text: str) -> str:
@@ -28,7 +46,7 @@ def without_surrogates(text: str) -> str:
 
 def find_inputs(
     inputs: Iterable[str | Path], input_format: str | None, *, leave_out: Iterable[Path] = ()
-) -> list[tuple[Path | None, str]]:
+) -> list[Input]:
     """Expand files, folders, globs and ``-``.
 
     Parameters
@@ -38,12 +56,12 @@ def find_inputs(
     input_format
         The format of all of them, whatever their endings; None where the endings tell.
     leave_out
-        Files that folders and globs pass over: what the run itself writes.
+        Files, and folders with all that is in them, that folders and globs pass over: what the run itself writes.
 
     Returns
     -------
-    list of (Path or None, str)
-        Each file once, None for stdin, and the shortest name that no other file of the list has.
+    list of Input
+        Each file once, with the shortest name that no other file of the list has.
 
     Raises
     ------
@@ -59,20 +77,34 @@ def find_inputs(
         named = Path(each)
         if named.is_file() and named.resolve() in passed_over:
             raise InputError(f"{without_surrogates(each)}: is both input and output; write to another file")
-        some = [one for one in _find(each, input_format) if one[0] is None or one[0].resolve() not in passed_over]
+        some = _find(each, input_format)
+        # A file that is named is meant, wherever it lies.
+        if not named.is_file():
+            some = [one for one in some if one[0] is None or not _is_in(one[0], passed_over)]
         if not some:
-            endings = f".{', .'.join(FORMATS)} (or these with .gz)"
-            raise InputError(f"{without_surrogates(each)}: no file in it ends in {endings}; check the path")
+            raise InputError(f"{without_surrogates(each)}: no file in it ends in {_ENDINGS}; check the path")
         found += some
-    return _with_unique_names(found)
+    named_once = _with_unique_names(found)
+    return [Input(path, name, input_format or (format_of(path) if path else "")) for path, name in named_once]
 
 
 def format_of(path: Path) -> str:
-    """Return the format that a file's ending tells, without ``.gz``; ``""`` for any other ending."""
+    """Return the format that a file's ending tells, without that of its packing; ``""`` for any other ending."""
     suffixes = [suffix.lower().lstrip(".") for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == "gz":
+    if suffixes and suffixes[-1] in _PACKINGS:
         suffixes.pop()
-    return suffixes[-1] if suffixes and suffixes[-1] in FORMATS else ""
+    ending = _ALSO.get(suffixes[-1], suffixes[-1]) if suffixes else ""
+    return ending if ending in FORMATS else ""
+
+
+def packing_of(path: Path) -> str:
+    """Return how a file's ending says that it is packed: ``"gz"``, ``"zst"`` or ``""``."""
+    return _PACKINGS.get(path.suffix.lower().lstrip("."), "")
+
+
+def _is_in(path: Path, passed_over: set[Path]) -> bool:
+    whole = path.resolve()
+    return whole in passed_over or any(folder in passed_over for folder in whole.parents)
 
 
 def _find(name: str, input_format: str | None) -> Iterator[tuple[Path | None, list[str]]]:
@@ -100,13 +132,13 @@ def _find(name: str, input_format: str | None) -> Iterator[tuple[Path | None, li
     if not path.exists():
         raise InputError(f"{without_surrogates(name)}: no such file or folder; check the path")
     if not (format_of(path) or input_format):
-        raise InputError(f"{name}: unknown ending; use .{', .'.join(FORMATS)} (or these with .gz), or say --format")
+        raise InputError(f"{name}: unknown ending; use {_ENDINGS}, or say --format")
     yield path, _names(path, Path(path.name), input_format)
 
 
 def _names(path: Path, inside: Path, input_format: str | None) -> list[str]:
     names = [inside.as_posix(), path.as_posix()]
-    if (input_format or format_of(path)) in ("txt", "md"):
+    if (input_format or format_of(path)) in _SINGLE:
         names.insert(0, _stem(inside))
     return [without_surrogates(name) for name in names]
 
@@ -121,7 +153,7 @@ def _with_unique_names(found: list[tuple[Path | None, list[str]]]) -> list[tuple
 
 def _stem(path: Path) -> str:
     name = path.name
-    for suffix in (".gz", *(f".{kind}" for kind in FORMATS)):
+    for suffix in (*(f".{kind}" for kind in _PACKINGS), *(f".{kind}" for kind in (*FORMATS, *_ALSO))):
         if name.lower().endswith(suffix) and name.lower() != suffix:
             name = name[: -len(suffix)]
     return path.with_name(name).as_posix()

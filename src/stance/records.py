@@ -21,6 +21,10 @@ class InputError(StanceError):
     """Something that a caller passed in cannot be used."""
 
 
+class RunError(StanceError):
+    """A run had to stop before its end; what it finished until then is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What a model says of one statement.
@@ -83,10 +87,12 @@ class Article:
     ----------
     text
         Decoded text; every offset counts its code points.
-    id, source, date
+    id, source, date, title
         What the reader found; empty strings where nothing was.
     statements
         Its sentences in order; empty before splitting.
+    language
+        ISO 639 code; empty before anybody looked.
     """
 
     text: str
@@ -94,3 +100,59 @@ class Article:
     source: str = ""
     date: str = ""
     statements: tuple[Statement, ...] = ()
+    title: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that is no article.
+
+    Attributes
+    ----------
+    source
+        The file, or ``stdin``.
+    line
+        Line, row or record, from 1; 0 where the whole file is meant.
+    reason
+        Why, in one line.
+    raw
+        The record, cut to 2,000 characters.
+    """
+
+    source: str
+    line: int
+    reason: str
+    raw: str = ""
+
+    @property
+    def place(self) -> str:
+        """File and, where there is one, line."""
+        return f"{self.source}:{self.line}" if self.line else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A record that was found and not yet read; reading it takes long enough to be another process's work.
+
+    Attributes
+    ----------
+    kind
+        ``"jsonl"`` or ``"html"``.
+    raw
+        Its bytes.
+    place, line
+        File, or ``stdin``, and line or record in it.
+    name
+        What its article's id is made of where it has none of its own.
+    date, url
+        What the container knows of a page; empty strings elsewhere.
+    """
+
+    kind: str
+    raw: bytes
+    place: str
+    line: int
+    name: str
+    date: str = ""
+    url: str = ""

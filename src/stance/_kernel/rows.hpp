@@ -40,8 +40,9 @@ class Lines {
         put({at, static_cast<size_t>(digits + sizeof digits - at)});
     }
 
-    // A probability, rounded to six decimals, in the shortest spelling that gives it back.
+    // A probability, rounded to six decimals, in the shortest spelling that gives it back; null where there is none.
     void put_probability(double value) {
+        if (std::isnan(value)) return put("null");
         const int millionths = nearest(value);
         if (millionths <= 0) return put("0.0");
         if (millionths >= 1'000'000) return put("1.0");

@@ -1,0 +1,101 @@
+"""CSV → rows, each with the line that it begins on; a row that is no CSV costs itself and nothing after it."""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from stance import limits
+from stance.records import Reject
+from stance.streams import Line, shown_raw
+
+# What may be read once more after rows that are no CSV: so many bytes, and so many times what was read at all. Lines
+# can be laid so that from each one row runs to the end of the file, which would take time by the square of its size.
+_AGAIN_FLOOR: Final = 64 << 20
+_AGAIN_RATIO: Final = 16
+
+
+def rows_of_csv(lines: Iterator[Line], place: str) -> Iterator[tuple[int, list[str] | Reject]]:
+    """Yield numbered rows.
+
+    After a row that is no CSV, reading goes on with the line after that row's first line: one quotation mark that is
+    never closed would otherwise swallow the rest of the file. What is no UTF-8 comes through as lone surrogates.
+
+    Parameters
+    ----------
+    lines
+        Numbered lines, as `lines_of` yields them.
+    place
+        The file's name in rejects.
+    """
+    reading = _Reading(lines)
+    while True:
+        # The limit belongs to the whole process, so it is put back before anybody else's code runs.
+        limit = csv.field_size_limit(limits.LARGEST_ARTICLE)
+        try:
+            row = next(csv.reader(reading.take(), strict=True), None)
+        except csv.Error as error:
+            number, line = reading.taken[0]
+            count = len(reading.taken)
+            reason = f"not valid CSV ({error})"
+            if not reading.put_back():
+                reason = f"not valid CSV: quotation marks are not closed from here to line {number + count - 1}"
+            yield number, Reject(place, number, reason, shown_raw(line))
+            continue
+        finally:
+            csv.field_size_limit(limit)
+        if row is not None:
+            yield reading.taken[0][0], row
+        elif reading.broken:
+            yield reading.broken.popleft()
+        else:
+            return
+
+
+class _Reading:
+    """Hands out the lines of one row after the other, and takes those back that turned out to be other rows."""
+
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self._ahead: deque[tuple[int, bytes]] = deque()
+        self._read = self._again = 0
+        self.taken: list[tuple[int, bytes]] = []
+        self.broken: deque[tuple[int, Reject]] = deque()
+
+    def take(self) -> Iterator[str]:
+        """Yield the lines of one row; a line that cannot be read ends it and goes to `broken`."""
+        self.taken = []
+        size = values = 0
+        while not self.broken or self._ahead:
+            if self._ahead:
+                number, line = self._ahead.popleft()
+            else:
+                following = next(self._lines, None)
+                if following is None:
+                    return
+                number, found = following
+                if isinstance(found, Reject):
+                    self.broken.append((number, found))
+                    return
+                line = found
+                self._read += len(line)
+            self.taken.append((number, line))
+            size += len(line)
+            values += 1 + line.count(b",")
+            if size > limits.LARGEST_LINE:
+                raise csv.Error(f"a row longer than {limits.LARGEST_LINE >> 20} MiB")
+            if values > limits.MOST_VALUES:
+                raise csv.Error(f"a row of more than {limits.MOST_VALUES:,} cells")
+            yield line.decode("utf-8", "surrogateescape")
+
+    def put_back(self) -> bool:
+        """Give the lines after a row's first line back to be read anew, unless that was done too often."""
+        rest = self.taken[1:]
+        size = sum(len(line) for _, line in rest)
+        if self._again + size > max(_AGAIN_FLOOR, _AGAIN_RATIO * self._read):
+            return False
+        self._again += size
+        self._ahead.extendleft(reversed(rest))
+        return True

@@ -1,0 +1,26 @@
+"""How large things may be, in one place. What is larger becomes a reject, before memory is taken for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Code points of an article.
+LARGEST_ARTICLE: int = 16 << 20
+# Bytes of a line of jsonl, or of a row of csv, which may run over several lines.
+LARGEST_LINE: int = 64 << 20
+# Values of a JSON object, cells of a row: a hundred bytes of memory each, so that they count more than bytes do.
+MOST_VALUES: int = 2 << 20
+# Characters of an article's id, date, source or title, which every row of it repeats.
+LARGEST_FIELD: int = 2_000
+# Ends of sentences and lines that an article may have; each could be a statement.
+MOST_STATEMENTS: int = 200_000
+# Bytes of the rows of one article, roughly.
+LARGEST_ROWS: int = 128 << 20
+# Bytes that come out of a packed file for each that goes in. News packs to a third, a table that repeats itself to a
+# fiftieth. Small files are let off: a short one that repeats itself is no danger.
+LARGEST_RATIO: int = 200
+RATIO_COUNTS_FROM: int = 64 << 20
+# Bytes of the text column in one row group of a parquet file, unpacked.
+LARGEST_ROW_GROUP: int = 1 << 30
+# Characters of a refused record that are kept.
+SHOWN_RAW: Final = 2_000
