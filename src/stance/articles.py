@@ -153,11 +153,12 @@ def _find_text(stream: BinaryIO, each: Input, kind: str, head: bytes) -> Found:
 
 
 def _find_json(lines: Iterator[Line], each: Input) -> Iterator[Found]:
+    place, name = each.place, each.name
     for number, line in lines:
         if isinstance(line, Reject):
             yield line
         elif line.strip():
-            yield Pending("jsonl", line, each.place, number, each.name)
+            yield Pending("jsonl", line, place, number, name)
 
 
 def _find_rows(lines: Iterator[Line], each: Input, columns: Columns) -> Iterator[Record]:

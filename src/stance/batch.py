@@ -76,7 +76,7 @@ class Outcome:
     Attributes
     ----------
     pieces
-        The rows of each article, encoded; for parquet one record batch.
+        Rows, encoded: for parquet one record batch, else those of each article where duplicates are looked for.
     marks
         Where duplicates are looked for: id, signature and number of rows of each article.
     rejects
@@ -134,6 +134,9 @@ class Scorer:
                 on_scored=lambda scored: self._count(scored, made),
             )  # fmt: skip
             made.pieces.append(batch)
+        elif plan.kind in ("jsonl", "csv") and not plan.shape.duplicates:
+            # One large piece goes from process to process more quickly than many.
+            made.pieces = [b"".join(made.pieces)]
         made.counts.articles, made.counts.rejects = len(records), len(made.rejects)
         return made
 

@@ -146,7 +146,7 @@ def _weight(record: Found) -> int:
 
 class _Digest:
     def __init__(self) -> None:
-        self._hash = hashlib.blake2b(digest_size=16)
+        self._hash = hashlib.sha256()
 
     def add(self, record: Found) -> None:
         if isinstance(record, Pending):
@@ -161,4 +161,4 @@ class _Digest:
 
     @property
     def text(self) -> str:
-        return self._hash.hexdigest()
+        return self._hash.hexdigest()[:32]
