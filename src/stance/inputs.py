@@ -77,7 +77,7 @@ def find_inputs(
         named = Path(each)
         if named.is_file() and named.resolve() in passed_over:
             raise InputError(f"{without_surrogates(each)}: is both input and output; write to another file")
-        some = _find(each, input_format)
+        some = list(_find(each, input_format))
         # A file that is named is meant, wherever it lies.
         if not named.is_file():
             some = [one for one in some if one[0] is None or not _is_in(one[0], passed_over)]
