@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 from stance import limits
 from stance.delimited import rows_of_csv
-from stance.inputs import Input, find_inputs, packing_of, without_surrogates
+from stance.inputs import Input, find_inputs, has_surrogates, packing_of, without_surrogates
 from stance.reading import Columns, Found, Reading, Record, from_values, read_text
 from stance.records import InputError, Pending, Reject
 from stance.streams import BOM, Line, Meter, lines_of, opened, require_zstd, shown_raw
@@ -177,18 +177,27 @@ def _find_rows(lines: Iterator[Line], each: Input, columns: Columns) -> Iterator
             if len(header) == 1 and re.search("[;\t]", header[0]):
                 raise InputError(f"{place}: its columns are not separated by commas; save it with commas")
             names = columns.chosen_of_table(header, place)
+            # Of columns with one name, the last counts.
+            places = {
+                field: len(header) - 1 - header[::-1].index(name) for field, name in names.items() if name is not None
+            }
             guarded = "statement_no" in header
         elif row:
-            raw = without_surrogates(",".join(row)[: limits.SHOWN_RAW])
+            raw = without_surrogates(
+                ",".join(cell[: limits.SHOWN_RAW] for cell in row[: limits.SHOWN_RAW])[: limits.SHOWN_RAW]
+            )
             if len(row) != len(header):
                 yield Reject(place, line, f"has {len(row)} cells, the header has {len(header)}", raw)
-            elif without_surrogates(joined := "".join(row)) != joined:
+            elif any(map(has_surrogates, row)):
                 yield Reject(place, line, "not valid UTF-8", raw)
             else:
-                # Only in our own files is the quote mark ours; elsewhere it belongs to the text.
-                cells = [_GUARDED.sub("", c, count=1) if guarded and c.startswith("'") else c for c in row]
-                there = dict(zip(header, cells, strict=True))
-                values = {field: "" if name is None else there[name] for field, name in names.items()}
+                values = {field: row[places[field]] if field in places else "" for field in names}
+                if guarded:
+                    # Only in our own files is the quote mark ours; elsewhere it belongs to the text.
+                    values = {
+                        field: _GUARDED.sub("", value, count=1) if value.startswith("'") else value
+                        for field, value in values.items()
+                    }
                 yield from_values(values, names, each, line, raw)
     if header is None and not rejected:
         yield Reject(place, 0, "empty: a CSV file begins with a line of column names")

@@ -13,8 +13,9 @@ from stance.streams import Line, shown_raw
 
 # What may be read once more after rows that are no CSV: so many bytes, and so many times what was read at all. Lines
 # can be laid so that from each one row runs to the end of the file, which would take time by the square of its size.
+# A line counts for more than its bytes, because short ones take as long.
 _AGAIN_FLOOR: Final = 64 << 20
-_AGAIN_RATIO: Final = 16
+_AGAIN_RATIO: Final = 4
 
 
 def rows_of_csv(lines: Iterator[Line], place: str) -> Iterator[tuple[int, list[str] | Reject]]:
@@ -80,20 +81,20 @@ class _Reading:
                     self.broken.append((number, found))
                     return
                 line = found
-                self._read += len(line)
+                self._read += len(line) + limits.LINE_WEIGHT
             self.taken.append((number, line))
             size += len(line)
             values += 1 + line.count(b",")
             if size > limits.LARGEST_LINE:
                 raise csv.Error(f"a row longer than {limits.LARGEST_LINE >> 20} MiB")
             if values > limits.MOST_VALUES:
-                raise csv.Error(f"a row of more than {limits.MOST_VALUES:,} cells")
+                raise csv.Error(f"a row of more than {limits.MOST_VALUES:,} cells and lines")
             yield line.decode("utf-8", "surrogateescape")
 
     def put_back(self) -> bool:
         """Give the lines after a row's first line back to be read anew, unless that was done too often."""
         rest = self.taken[1:]
-        size = sum(len(line) for _, line in rest)
+        size = sum(len(line) + limits.LINE_WEIGHT for _, line in rest)
         if self._again + size > max(_AGAIN_FLOOR, _AGAIN_RATIO * self._read):
             return False
         self._again += size

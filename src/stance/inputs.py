@@ -35,13 +35,18 @@ class Input(NamedTuple):
 
 def without_surrogates(text: str) -> str:
     """Return `text` with each lone surrogate, which no file can hold, read as U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text) if has_surrogates(text) else text
+
+
+def has_surrogates(text: str) -> bool:
+    """Return whether there are lone surrogates in a text: what is no UTF-8, read with their help."""
     if text.isascii():
-        return text
+        return False
     try:
         text.encode()  # Several times as fast as looking for them.
     except UnicodeEncodeError:
-        return _SURROGATE.sub("\ufffd", text)
-    return text
+        return True
+    return False
 
 
 def find_inputs(

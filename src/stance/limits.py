@@ -6,10 +6,11 @@ from typing import Final
 
 # Code points of an article.
 LARGEST_ARTICLE: int = 16 << 20
-# Bytes of a line of jsonl, or of a row of csv, which may run over several lines.
-LARGEST_LINE: int = 64 << 20
-# Values of a JSON object, cells of a row: a hundred bytes of memory each, so that they count more than bytes do.
-MOST_VALUES: int = 2 << 20
+# Bytes of a line of jsonl, or of a row of csv, which may run over several lines. Where one character is wide, each
+# takes four bytes of memory, and twice.
+LARGEST_LINE: int = 32 << 20
+# Values of a JSON object, cells of a row: some hundred bytes of memory each, so that they count more than bytes do.
+MOST_VALUES: int = 1 << 20
 # Characters of an article's id, date, source or title, which every row of it repeats.
 LARGEST_FIELD: int = 2_000
 # Ends of sentences and lines that an article may have; each could be a statement.
@@ -17,9 +18,11 @@ MOST_STATEMENTS: int = 200_000
 # Bytes of the rows of one article, roughly.
 LARGEST_ROWS: int = 128 << 20
 # Bytes that come out of a packed file for each that goes in. News packs to a third, a table that repeats itself to a
-# fiftieth. Small files are let off: a short one that repeats itself is no danger.
+# fiftieth. Small files are let off: a short one that repeats itself is no danger. A line counts for more than its
+# bytes, because each may be a record.
 LARGEST_RATIO: int = 200
 RATIO_COUNTS_FROM: int = 64 << 20
+LINE_WEIGHT: int = 64
 # Bytes of the text column in one row group of a parquet file, unpacked.
 LARGEST_ROW_GROUP: int = 1 << 30
 # Characters of a refused record that are kept.

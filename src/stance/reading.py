@@ -6,9 +6,11 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from stance import limits
+from stance.boundaries import DOTS
 from stance.inputs import Input, without_surrogates
 from stance.records import Article, InputError, Pending, Reject
 from stance.sentences import article_date
@@ -27,8 +29,22 @@ _FRONT_MATTER: Final = re.compile(r"---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z
 # Prose between two rules is no front matter; taking it for such would lose it.
 _FRONT_LINE: Final = re.compile(r"[\w.-]+[ \t]*:(?:[ \t].*)?|[ \t#-].*|")
 # What a row takes beside its text and what it repeats of the article.
-_ROW_BYTES: Final = 200
-_ENDS: Final = ".!?…:。！？؟۔।\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_ROW_BYTES: Final = 250
+# A control character is six bytes in JSON.
+_MOST_BYTES: Final = 6
+# Where a statement may end: lines, and the sentences of all scripts.
+_ENDS: Final = ".!?:\n\r\v\f\x1c\x1d\x1e\x85"
+_WIDE_ENDS: Final = re.compile(
+    f"[{DOTS}\u0589\u061d-\u061f\u06d4\u0700-\u0702\u07f9\u0837\u0839\u083d\u083e\u0964\u0965\u104a\u104b\u1362\u1367\u1368"
+    "\u166e\u1735\u1736\u1803\u1809\u1944\u1945\u1aa8-\u1aab\u1b5a\u1b5b\u1b5e\u1b5f\u1b7d\u1b7e\u1c3b\u1c3c\u1c7e\u1c7f\u2024"
+    "\u2026\u2028\u2029\u203c\u203d\u2047-\u2049\u2e2e\u2e3c\u2e53\u2e54\u3002\ua4ff\ua60e\ua60f\ua6f3\ua6f7\ua876\ua877"
+    "\ua8ce\ua8cf\ua92f\ua9c8\ua9c9\uaa5d-\uaa5f\uaaf0\uaaf1\uabeb\ufe52\ufe56\ufe57\uff01\uff0e\uff1f\uff61"
+    "\U00010a56\U00010a57\U00010f55-\U00010f59\U00010f86-\U00010f89\U00011047\U00011048\U000110be-\U000110c1"
+    "\U00011141-\U00011143\U000111c5\U000111c6\U000111cd\U000111de\U000111df\U00011238\U00011239\U0001123b\U0001123c"
+    "\U000112a9\U0001144b\U0001144c\U000115c2\U000115c3\U000115c9-\U000115d7\U00011641\U00011642\U0001173c-\U0001173e"
+    "\U00011944\U00011946\U00011a42\U00011a43\U00011a9b\U00011a9c\U00011c41\U00011c42\U00011ef7\U00011ef8\U00011f43"
+    "\U00011f44\U00016a6e\U00016a6f\U00016af5\U00016b37\U00016b38\U00016b44\U00016e98\U0001bc9f\U0001da88]"
+)
 
 
 Record = Article | Reject
@@ -201,13 +217,22 @@ def refusal(article: Article) -> str:
             return f"its {field} is longer than {limits.LARGEST_FIELD:,} characters"
         repeated += length
     # A short text cannot reach the limits, so that it need not be counted.
-    if len(text) * (repeated + _ROW_BYTES) > limits.LARGEST_ROWS:
-        ends = 1 + sum(map(text.count, _ENDS))
+    if len(text) * (_MOST_BYTES * repeated + _ROW_BYTES) > limits.LARGEST_ROWS:
+        ends = 1 + _ends_in(text)
         if ends > limits.MOST_STATEMENTS:
             return f"has more than {limits.MOST_STATEMENTS:,} ends of sentences and lines"
-        if ends * (repeated + _ROW_BYTES) > limits.LARGEST_ROWS:
+        about = json.dumps((article.id, article.date, article.source, article.title), ensure_ascii=False)
+        if ends * (len(about.encode("utf-8", "replace")) + _ROW_BYTES) > limits.LARGEST_ROWS:
             return f"would make more than {limits.LARGEST_ROWS >> 20} MiB of rows"
     return ""
+
+
+def _ends_in(text: str) -> int:
+    """Return how many ends of sentences and lines a text has, or one number that is too many."""
+    ends = sum(map(text.count, _ENDS))
+    # One at a time: a list of them could be as long as the text.
+    others = () if text.isascii() else _WIDE_ENDS.finditer(text)
+    return ends + sum(1 for _ in islice(others, limits.MOST_STATEMENTS))
 
 
 def _too_long() -> str:

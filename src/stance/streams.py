@@ -16,6 +16,8 @@ from stance.records import InputError, Reject
 
 BOM: Final = b"\xef\xbb\xbf"
 _PIECE: Final = 1 << 18
+# What is read of a zstd file in one go. All that comes out of it counts as little as it itself does.
+_PACKED_PIECE: Final = 1 << 15
 # Memory that a zstd file may ask for in order to be unpacked: what its own command line allows.
 _ZSTD_WINDOW: Final = 128 << 20
 
@@ -90,7 +92,9 @@ class _Unpacked(io.RawIOBase):
             import zstandard
 
             unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
-            self._stream: Any = unpacker.stream_reader(raw, read_size=_PIECE, read_across_frames=True, closefd=False)
+            self._stream: Any = unpacker.stream_reader(
+                raw, read_size=_PACKED_PIECE, read_across_frames=True, closefd=False
+            )
             self._errors += (zstandard.ZstdError,)
         else:
             self._stream = gzip.GzipFile(fileobj=raw)
@@ -108,7 +112,7 @@ class _Unpacked(io.RawIOBase):
             raise OSError(str(error) or type(error).__name__) from error
         count = len(piece)
         view[:count] = piece
-        self._came_out += count
+        self._came_out += count + limits.LINE_WEIGHT * piece.count(b"\n")
         if self._came_out > max(limits.RATIO_COUNTS_FROM, limits.LARGEST_RATIO * self._raw.tell()):
             raise OSError(f"unpacks to more than {limits.LARGEST_RATIO} times its size")
         return count

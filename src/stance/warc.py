@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 
 from stance.pages import LARGEST_PAGE
 from stance.records import InputError
@@ -77,7 +77,7 @@ def require_warc() -> None:
         raise InputError("reading web archives needs warcio; install stance-news[warc]")
 
 
-def read_warc(stream: BinaryIO) -> Iterator[WebRecord]:
+def read_warc(stream: IO[bytes]) -> Iterator[WebRecord]:
     """Read the pages of a web archive in order.
 
     Pages are the records of type response, resource and conversion that hold HTML or plain text and, where they
@@ -131,7 +131,7 @@ def read_warc(stream: BinaryIO) -> Iterator[WebRecord]:
 class _Reader:
     """Reads blocks and lines, and no more than 1 MiB of headers: a file without line ends is not gathered whole."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._block = b""
         self._at = 0
