@@ -174,7 +174,10 @@ def outcomes(scorer: Scorer, blocks: Iterable[Block], jobs: int) -> Generator[tu
     """
     if jobs == 1:
         for block in blocks:
-            yield block, scorer(block.records)
+            outcome = scorer(block.records)
+            # What is done with takes no memory from what comes next.
+            block.records.clear()
+            yield block, outcome
         return
     # Threads would have to wait for each other: splitting, parsing and encoding hold the interpreter's lock.
     from joblib.externals.loky import ProcessPoolExecutor

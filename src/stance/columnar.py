@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,16 +11,22 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from stance import limits
 from stance.inputs import Input
+from stance.parquet_pages import pages_of
 from stance.records import InputError, Reject
 
 if TYPE_CHECKING:
-    from pyarrow.parquet import ParquetFile
-
     from stance.reading import Columns
 
-# Unpacked bytes of text that a batch of rows is to hold, and the most rows that it may have.
-_BATCH_BYTES: Final = 8 << 20
+# Unpacked bytes that a batch of rows is to hold, and the most rows that it may have.
+_BATCH_BYTES: Final = 16 << 20
 _MOST_ROWS: Final = 4096
+# Row groups that are read in one go.
+_MOST_GROUPS: Final = 256
+# Bytes of a column that are read at once; without it, that is all of a row group.
+_BUFFER_BYTES: Final = 1 << 18
+_REASON_LENGTH: Final = 300
+
+Values = dict[str, Any]
 
 
 def require_arrow() -> None:
@@ -30,8 +37,11 @@ def require_arrow() -> None:
         raise InputError("parquet needs pyarrow; install stance-news[arrow]")
 
 
-def read_parquet(stream: BinaryIO, each: Input, columns: Columns) -> Iterator[tuple[int, dict[str, Any] | Reject]]:
+def read_parquet(stream: BinaryIO, each: Input, columns: Columns) -> Iterator[tuple[int, Values | Reject]]:
     """Yield numbered rows, from 1: the values of text, id, date and source, or a reject.
+
+    A row group with a page that is too large to be unpacked is one reject. So is all that follows where the file
+    unpacks to too many times its size, as one text that stands in very many rows does.
 
     Parameters
     ----------
@@ -45,71 +55,125 @@ def read_parquet(stream: BinaryIO, each: Input, columns: Columns) -> Iterator[tu
     Raises
     ------
     InputError
-        If pyarrow or a named column is missing, or the column with the text holds something else.
+        If pyarrow or a named column is missing, or a column cannot hold what is looked for there.
     """
     require_arrow()
     import pyarrow as pa
-    from pyarrow.parquet import ParquetFile
 
     row = 0
     with ExitStack() as stack:
         try:
-            if not (each.path is not None and stream.seekable() and hasattr(stream, "peek") and hasattr(stream, "raw")):
+            if each.path is None or not stream.seekable():
                 unpacked = stack.enter_context(tempfile.TemporaryFile())
                 shutil.copyfileobj(stream, unpacked)
                 stream = unpacked
-            names = _names(ParquetFile(stream), each, columns)
-            # Kept apart as a dictionary, what stands in many rows takes memory once.
-            file = ParquetFile(stream, read_dictionary=list(names.values()), pre_buffer=False)
-            for group in range(file.metadata.num_row_groups):
-                about = file.metadata.row_group(group)
-                size = _unpacked_bytes(about, set(names.values()))
-                if size > limits.LARGEST_ROW_GROUP:
-                    most = f"{limits.LARGEST_ROW_GROUP >> 20} MiB"
-                    reason = f"from here to row {row + about.num_rows}: more than {most} in one row group"
-                    yield row + 1, Reject(each.place, row + 1, reason)
-                    row += about.num_rows
+            size = each.path.stat().st_size if each.path else stream.seek(0, os.SEEK_END)
+            left = max(limits.RATIO_COUNTS_FROM, limits.LARGEST_RATIO * size)
+            for found in _rows(stream, each, columns):
+                if isinstance(found, int):
+                    reason = "more than can be unpacked in one page"
+                    yield row + 1, Reject(each.place, row + 1, f"from here to row {row + found}: {reason}")
+                    row += found
                     continue
-                rows = max(1, min(_MOST_ROWS, _BATCH_BYTES * about.num_rows // max(1, size)))
-                for batch in file.iter_batches(rows, [group], list(names.values())):
-                    for values in _values(batch, names):
-                        row += 1
-                        yield row, values
+                row += 1
+                if isinstance(found, str):
+                    yield row, Reject(each.place, row, found)
+                    continue
+                left -= limits.LINE_WEIGHT + sum(len(value) for value in found.values() if isinstance(value, str))
+                if left < 0:
+                    reason = f"unpacks to more than {limits.LARGEST_RATIO} times its size from here on"
+                    yield row, Reject(each.place, row, reason)
+                    return
+                yield row, found
         except (OSError, pa.ArrowException) as error:
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            yield (
-                row + 1,
-                Reject(each.place, row + 1 if row else 0, f"damaged{' from here on' if row else ''}: {reason}"),
-            )
+            reason = " ".join(str(error).split())[:_REASON_LENGTH] or type(error).__name__
+            where = (row + 1, "damaged from here on") if row else (0, "damaged")
+            yield row + 1, Reject(each.place, where[0], f"{where[1]}: {reason}")
 
 
-def _names(file: ParquetFile, each: Input, columns: Columns) -> dict[str, str]:
+def _rows(stream: BinaryIO, each: Input, columns: Columns) -> Iterator[Values | str | int]:
+    """Yield the values of a row, or why it has none, or of how many rows a page is too large."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    file = ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+    names = _names(file.schema_arrow, each, columns)
+    chosen = list(names.values())
+    waiting: list[int] = []
+    rows = _MOST_ROWS
+    for group in range(file.metadata.num_row_groups):
+        about = file.metadata.row_group(group)
+        at_once = _rows_at_once(stream, about, set(chosen))
+        if at_once:
+            # A file may have more row groups than rows, and each call costs as much as many rows.
+            waiting.append(group)
+            rows = min(rows, at_once)
+        if waiting and (not at_once or group + 1 == file.metadata.num_row_groups or len(waiting) == _MOST_GROUPS):
+            for batch in file.iter_batches(rows, waiting, chosen, use_threads=False):
+                pa.default_memory_pool().release_unused()
+                yield from _values(batch, names)
+            waiting, rows = [], _MOST_ROWS
+        if not at_once:
+            yield about.num_rows
+
+
+def _names(schema: Any, each: Input, columns: Columns) -> dict[str, str]:
     import pyarrow.types as kinds
 
-    schema = file.schema_arrow
     names = columns.chosen_of_table(schema.names, each.place)
     chosen = {field: name for field, name in names.items() if name is not None}
-    kind = schema.field(chosen["text"]).type
-    kind = kind.value_type if kinds.is_dictionary(kind) else kind
-    if not (kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind)):
-        raise InputError(f"{each.place}: column {chosen['text']!r} holds {kind}, not strings; name another")
+    for field, name in chosen.items():
+        if schema.names.count(name) > 1:
+            raise InputError(f"{each.place}: has {schema.names.count(name)} columns {name!r}; rename all but one")
+        kind = schema.field(name).type
+        kind = kind.value_type if kinds.is_dictionary(kind) else kind
+        if kinds.is_nested(kind):
+            raise InputError(f"{each.place}: column {name!r} holds {kind}; name another with --{field}-column")
+        if field == "text" and not (
+            kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind) or kinds.is_null(kind)
+        ):
+            raise InputError(f"{each.place}: column {name!r} holds {kind}, not strings; name another")
     return chosen
 
 
-def _unpacked_bytes(about: Any, names: set[str]) -> int:
-    """Return the unpacked bytes of some columns of a row group, as the file says."""
-    columns = (about.column(n) for n in range(about.num_columns))
-    return sum(each.total_uncompressed_size for each in columns if each.path_in_schema in names)
+def _rows_at_once(stream: BinaryIO, about: Any, names: set[str]) -> int:
+    """Return how many rows of a row group can be taken at once, by its heaviest page; 0 where one is too large."""
+    most = _MOST_ROWS
+    for n in range(about.num_columns):
+        chunk = about.column(n)
+        if chunk.path_in_schema not in names:
+            continue
+        for page in pages_of(stream, chunk):
+            if page.size + page.packed > limits.LARGEST_TABLE_PAGE:
+                return 0
+            # Of a dictionary, the largest value may be nearly all, and stand in every row.
+            most = min(most, max(1, _BATCH_BYTES * max(1, page.values) // max(1, page.size)))
+    return most
 
 
-def _values(batch: Any, names: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _values(batch: Any, names: dict[str, str]) -> Iterator[Values | str]:
     columns = {field: batch.column(batch.schema.get_field_index(name)) for field, name in names.items()}
     for n in range(batch.num_rows):
         # One row at a time, since a batch may be small only as long as it is packed.
-        values = {field: _plain(column[n].as_py()) for field, column in columns.items()}
+        try:
+            values = {field: _plain(column[n]) for field, column in columns.items()}
+        except (ValueError, OverflowError, LookupError) as error:
+            yield f"cannot be read: {' '.join(str(error).split())[:_REASON_LENGTH]}"
+            continue
         yield {"id": "", "date": "", "source": ""} | values
 
 
-def _plain(value: Any) -> Any:
+def _plain(scalar: Any) -> Any:
+    import pyarrow as pa
+    from pyarrow.compute import utf8_length
+
+    if isinstance(scalar, pa.DictionaryScalar):
+        scalar = scalar.value  # Its writer says that it was one in memory.
+    content = scalar.as_buffer() if isinstance(scalar, pa.StringScalar) else None
+    most = limits.LARGEST_ARTICLE
+    # Asked before it is made a string, in which each character may take four bytes.
+    if content is not None and content.size > most and utf8_length(scalar).as_py() > most:
+        raise ValueError(f"longer than {most >> 20} Mi characters")
+    value = scalar.as_py()
     # Days and times.
     return value.isoformat() if hasattr(value, "isoformat") else value

@@ -33,7 +33,8 @@ _MOST_ENGLISH: Final = 0.002
 _LEAST_FOREIGN: Final = 0.3
 # Text with more bytes a character than that may be in another script; English with typographic quotes has 1.05 at most.
 _BYTES_A_CHARACTER: Final = 1.2
-_LINK: Final = re.compile(r"\S*(?:://|www\.|[@#])\S*")
+# Without the look behind, it would start anew at each letter of a long word.
+_LINK: Final = re.compile(r"(?<!\S)\S*(?:://|www\.|[@#])\S*")
 _LATIN: Final = re.compile("[A-Za-z\u00aa-\u036f\u1d00-\u1eff\u2c60-\u2c7f\ua720-\ua7ff\uab30-\uab6f]")
 _SYLLABLE: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7ff\U00020000-\U0003ffff]")
 # Kept to the two-letter codes, Nigerian Pidgin (pcm) falls to English and Cantonese to Chinese; these three are hardly

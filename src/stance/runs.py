@@ -146,6 +146,7 @@ class Run:
         before = self.counts.rejects
         self.counts.add(outcome.counts)
         put(outcome.pieces)
+        outcome.pieces = []
         for number, reject in enumerate(outcome.rejects, before + 1):
             self._on_reject(reject)
             if self._most is not None and number > self._most:
