@@ -26,7 +26,9 @@ BAD_USAGE: Final = {line.split()[0] for line in (FILES.parent / "bad-usage.txt")
 MOST_MEMORY: Final = 512 << 20
 MOST_SECONDS: Final = 90.0
 POLL_SECONDS: Final = 0.02
-COUNTS: Final = re.compile(r"^([\d,]+) articles? in = ([\d,]+) out \+ ([\d,]+) rejects?.*; ([\d,]+) statements?, ", re.M)
+COUNTS: Final = re.compile(
+    r"^([\d,]+) articles? in = ([\d,]+) out \+ ([\d,]+) rejects?.*; ([\d,]+) statements?, ", re.M
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 assert make_tables

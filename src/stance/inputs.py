@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -76,11 +77,11 @@ def find_inputs(
     """
     if input_format not in (None, *FORMATS):
         raise InputError(f"{input_format}: no such input format; use {', '.join(FORMATS)}")
-    passed_over = {path.resolve() for path in leave_out}
+    passed_over = {_real(path) for path in leave_out}
     found: list[tuple[Path | None, list[str]]] = []
     for each in map(str, inputs):
         named = Path(each)
-        if named.is_file() and named.resolve() in passed_over:
+        if named.is_file() and _real(named) in passed_over:
             raise InputError(f"{without_surrogates(each)}: is both input and output; write to another file")
         some = list(_find(each, input_format))
         # A file that is named is meant, wherever it lies.
@@ -107,8 +108,13 @@ def packing_of(path: Path) -> str:
     return _PACKINGS.get(path.suffix.lower().lstrip("."), "")
 
 
+def _real(path: Path) -> Path:
+    # Path.resolve refuses links that lead to each other, some versions with an error of its own.
+    return Path(os.path.realpath(path))
+
+
 def _is_in(path: Path, passed_over: set[Path]) -> bool:
-    whole = path.resolve()
+    whole = _real(path)
     return whole in passed_over or any(folder in passed_over for folder in whole.parents)
 
 

@@ -41,7 +41,11 @@ class Meter:
     @property
     def done(self) -> int:
         """Bytes read so far."""
-        return self._before + (self._tell() if self._tell else 0)
+        try:
+            return self._before + (self._tell() if self._tell else 0)
+        except OSError:
+            # A pipe does not know.
+            return self._before
 
     @contextmanager
     def counting(self, tell: Callable[[], int]) -> Iterator[None]:
@@ -50,7 +54,7 @@ class Meter:
         try:
             yield
         finally:
-            self._before += tell()
+            self._before = self.done
             self._tell = None
 
 
