@@ -27,7 +27,7 @@ MOST_MEMORY: Final = 512 << 20
 MOST_SECONDS: Final = 90.0
 POLL_SECONDS: Final = 0.02
 COUNTS: Final = re.compile(
-    r"^([\d,]+) articles? in = ([\d,]+) out \+ ([\d,]+) rejects?.*; ([\d,]+) statements?, ", re.M
+    r"^([\d,]+) articles? in = ([\d,]+) out \+ ([\d,]+) rejects?.*; ([\d,]+) statements?, ", re.MULTILINE
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
