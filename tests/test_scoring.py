@@ -218,7 +218,8 @@ def test_an_article_in_another_language_is_flagged_and_not_labelled(default_mode
 
 
 def test_any_language_is_labelled_where_that_is_asked_for(default_model: Model) -> None:
-    rows = list(score([FRENCH], default_model, any_language=True))
+    rows = list(stance.score([FRENCH], any_language=True))
+    assert rows == list(score([FRENCH], default_model, any_language=True))
     assert {row["language"] for row in rows} == {"fr"}
     assert all(isinstance(row["p_denial"], float) for row in rows)
 

@@ -162,7 +162,9 @@ def analyze(text: str) -> Article:
     return analyze_with(text, _default_model())
 
 
-def score(articles: Iterable[Article | str], model: Model | str | Path | None = None) -> Iterator[dict[str, Any]]:
+def score(
+    articles: Iterable[Article | str], model: Model | str | Path | None = None, *, any_language: bool = False
+) -> Iterator[dict[str, Any]]:
     """Score articles one after the other.
 
     Parameters
@@ -171,12 +173,14 @@ def score(articles: Iterable[Article | str], model: Model | str | Path | None = 
         Articles or their texts.
     model
         A model or its folder; the default model where left out.
+    any_language
+        Label articles in other languages than English too, instead of flagging them alone.
 
     Yields
     ------
     dict
-        One a statement: ``article_id, source, date, statement_no, start, end, text, labels``, ``p_<label>`` for each
-        label, and ``model``.
+        One a statement: ``article_id, source, date, language, statement_no, start, end, text, labels``, ``p_<label>``
+        for each label, and ``model``. In another language there is no label, and each probability is None.
 
     Raises
     ------
@@ -193,4 +197,4 @@ def score(articles: Iterable[Article | str], model: Model | str | Path | None = 
         from stance.store import load
 
         model = load(model)
-    yield from score_with(articles, model)
+    yield from score_with(articles, model, any_language=any_language)
