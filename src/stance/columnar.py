@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 # Unpacked bytes that a batch of rows is to hold, and the most rows that it may have.
 _BATCH_BYTES: Final = 16 << 20
 _MOST_ROWS: Final = 4096
-# Row groups that are read in one go.
-_MOST_GROUPS: Final = 256
 # Bytes of a column that are read at once; without it, that is all of a row group.
 _BUFFER_BYTES: Final = 1 << 18
 _REASON_LENGTH: Final = 300
@@ -99,22 +97,15 @@ def _rows(stream: BinaryIO, each: Input, columns: Columns) -> Iterator[Values | 
     file = ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
     names = _names(file.schema_arrow, each, columns)
     chosen = list(names.values())
-    waiting: list[int] = []
-    rows = _MOST_ROWS
     for group in range(file.metadata.num_row_groups):
         about = file.metadata.row_group(group)
-        at_once = _rows_at_once(stream, about, set(chosen))
-        if at_once:
-            # A file may have more row groups than rows, and each call costs as much as many rows.
-            waiting.append(group)
-            rows = min(rows, at_once)
-        if waiting and (not at_once or group + 1 == file.metadata.num_row_groups or len(waiting) == _MOST_GROUPS):
-            for batch in file.iter_batches(rows, waiting, chosen, use_threads=False):
-                pa.default_memory_pool().release_unused()
-                yield from _values(batch, names)
-            waiting, rows = [], _MOST_ROWS
-        if not at_once:
+        rows = _rows_at_once(stream, about, set(chosen))
+        if not rows:
             yield about.num_rows
+            continue
+        for batch in file.iter_batches(rows, [group], chosen, use_threads=False):
+            pa.default_memory_pool().release_unused()
+            yield from _values(batch, names)
 
 
 def _names(schema: Any, each: Input, columns: Columns) -> dict[str, str]:

@@ -16,6 +16,8 @@ from stance.streams import Line, shown_raw
 # A line counts for more than its bytes, because short ones take as long.
 _AGAIN_FLOOR: Final = 64 << 20
 _AGAIN_RATIO: Final = 4
+# Between rows they are none; passed over at once, millions of them take no time.
+_BLANK: Final = (b"\n", b"\r\n")
 
 
 def rows_of_csv(lines: Iterator[Line], place: str) -> Iterator[tuple[int, list[str] | Reject]]:
@@ -33,21 +35,23 @@ def rows_of_csv(lines: Iterator[Line], place: str) -> Iterator[tuple[int, list[s
     """
     reading = _Reading(lines)
     while True:
+        row = problem = None
         # The limit belongs to the whole process, so it is put back before anybody else's code runs.
         limit = csv.field_size_limit(limits.LARGEST_ARTICLE)
         try:
             row = next(csv.reader(reading.take(), strict=True), None)
         except csv.Error as error:
-            number, line = reading.taken[0]
-            count = len(reading.taken)
-            reason = f"not valid CSV ({error})"
-            if not reading.put_back():
-                reason = f"not valid CSV: quotation marks are not closed from here to line {number + count - 1}"
-            yield number, Reject(place, number, reason, shown_raw(line))
-            continue
+            problem = str(error)
         finally:
             csv.field_size_limit(limit)
-        if row is not None:
+        if problem:
+            number, line = reading.taken[0]
+            last, _ = reading.taken[-1]
+            reason = f"not valid CSV ({problem})"
+            if not reading.put_back():
+                reason = f"not valid CSV: quotation marks are not closed from here to line {last}"
+            yield number, Reject(place, number, reason, shown_raw(line))
+        elif row is not None:
             yield reading.taken[0][0], row
         elif reading.broken:
             yield reading.broken.popleft()
@@ -82,6 +86,8 @@ class _Reading:
                     return
                 line = found
                 self._read += len(line) + limits.LINE_WEIGHT
+            if not self.taken and line in _BLANK:
+                continue
             self.taken.append((number, line))
             size += len(line)
             values += 1 + line.count(b",")

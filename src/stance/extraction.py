@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 EXTRACTION_SECONDS: Final = 20.0
-EXTRACTION_BYTES: Final = 512 << 20
+EXTRACTION_BYTES: Final = 256 << 20
 _LARGEST_ANSWER: Final = 8 * LARGEST_PAGE
 # The time to import trafilatura, which a page has not to answer for.
 _START_SECONDS: Final = 60.0

@@ -22,7 +22,7 @@ LARGEST_ROWS: int = 64 << 20
 # bytes, because each may be a record.
 LARGEST_RATIO: int = 200
 RATIO_COUNTS_FROM: int = 64 << 20
-LINE_WEIGHT: int = 64
+LINE_WEIGHT: int = 256
 # Bytes of a page of a parquet file, unpacked and packed together: most have 1 MiB, those of DuckDB 100 MB.
 LARGEST_TABLE_PAGE: int = 160 << 20
 # Characters of a refused record that are kept.

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from stance import limits
 from stance.inputs import packing_of
@@ -20,6 +20,10 @@ _PIECE: Final = 1 << 18
 _PACKED_PIECE: Final = 1 << 15
 # Memory that a zstd file may ask for in order to be unpacked: what its own command line allows.
 _ZSTD_WINDOW: Final = 128 << 20
+# The frame: magic number, size in one byte, and a last block that says one byte sixteen times. Taken for part of a
+# frame that was cut short, it never gives the mark.
+_MARK: Final = b"z" * 16
+_MARK_FRAME: Final = b"\x28\xb5\x2f\xfd\x20\x10\x83\x00\x00z"
 
 Line = tuple[int, bytes | Reject]
 
@@ -86,6 +90,45 @@ def require_zstd() -> None:
         raise InputError("reading zstd needs zstandard; install stance-news[zstd]")
 
 
+class _Marked:
+    """A zstd file with one more frame, of the mark alone, at its end."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        # In two pieces: one that is a whole frame would be unpacked even after the first bytes of another.
+        self._last = [_MARK_FRAME[:4], _MARK_FRAME[4:]]
+
+    def read(self, size: int) -> bytes:
+        piece = self._raw.read(size)
+        return self._last.pop(0) if not piece and self._last else piece
+
+
+class _Frames:
+    """Unpacks zstd, and tells a file that was cut short, which the library takes for one that is whole.
+
+    Only where the file ends between two frames does the mark that is put behind it come out again.
+    """
+
+    def __init__(self, raw: BinaryIO) -> None:
+        import zstandard
+
+        unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        self._reader = unpacker.stream_reader(
+            cast(BinaryIO, _Marked(raw)), read_size=_PACKED_PIECE, read_across_frames=True, closefd=False
+        )
+        self._held = b""
+
+    def read1(self, size: int) -> bytes:
+        while True:
+            piece = self._reader.read1(size)
+            held = self._held + piece
+            if not piece and held != _MARK:
+                raise EOFError("it ends within a frame")
+            given, self._held = held[: -len(_MARK)], held[-len(_MARK) :]
+            if given or not piece:
+                return given
+
+
 class _Unpacked(io.RawIOBase):
     """Unpacks a file, and stops at one that grows beyond all measure or is damaged."""
 
@@ -95,10 +138,7 @@ class _Unpacked(io.RawIOBase):
         if packing == "zst":
             import zstandard
 
-            unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
-            self._stream: Any = unpacker.stream_reader(
-                raw, read_size=_PACKED_PIECE, read_across_frames=True, closefd=False
-            )
+            self._stream: Any = _Frames(raw)
             self._errors += (zstandard.ZstdError,)
         else:
             self._stream = gzip.GzipFile(fileobj=raw)

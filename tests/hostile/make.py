@@ -202,6 +202,7 @@ def zst_bomb(line: bytes, gigabytes: int = 10) -> Iterable[bytes]:
     import zstandard
 
     piece = zstandard.compress(line * (10 * MIB // len(line)), 19)
+    yield zstandard.compress(b"text\n")
     yield from _repeated(piece, gigabytes * 100)
 
 

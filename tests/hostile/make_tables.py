@@ -23,19 +23,19 @@ plain("a-hundred-thousand-columns.csv", "text", ",x", 100_000, b"\na" + b",y" * 
 plain("columns-of-one-name.csv", "text", ",text", 500_000, b"\nHe denied it.\n")
 plain("a-quotation-mark-at-the-end.csv", "text\n", "He denied it.\n", 20_000, b'"and so on' + b"\nx" * 20_000)
 plain("no-newline.csv", "text,", "a", 70 * MIB)
-plain("a-header-as-long-as-a-line.csv", "text,", "a", 60 * MIB, "\n")
-plain("not-utf-8.csv", "text,a,b,c,d\n", b"\xff" * (15 * MIB) + b",", 4, b"x\n")
+plain("a-header-as-long-as-a-line.csv", "text,", "a", 12 * MIB - 9, "\n")
+plain("not-utf-8.csv", "text,a,b,c,d\n", b"\xff" * (7 * MIB) + b",", 4, b"x\n")
 plain(
     "one-wide-character-in-a-long-row.csv",
     "text,a,b,c\n\U0001f6a2,",
-    "x" * (15 * MIB) + ",",
+    "x" * (10 * MIB) + ",",
     3,
     b"x\nHe denied it.,,,\n",
 )
-plain("wide-cells.csv", "text,a,b,c\n", "\U0001f6a2" + "x" * (15 * MIB) + ",", 3, b"x\nHe denied it.,,,\n")
+plain("wide-cells.csv", "text,a,b,c\n", "\U0001f6a2" + "x" * (10 * MIB) + ",", 3, b"x\nHe denied it.,,,\n")
 plain("a-cell-longer-than-an-article.csv", "text\n", "x", 17 * MIB, b"\n" + ROW)
 plain("formulas.csv", "text,statement_no\n", "'=cmd|' /C calc'!A0,1\n", 5_000)
-plain("guards.csv", "text,statement_no\n", "'" * MIB, 15, b"=1,1\n")
+plain("guards.csv", "text,statement_no\n", "'" * MIB, 11, b"=1,1\n")
 plain("blank-lines.csv", "text\n", "\n", 2_000_000, ROW)
 plain("rows-too-long.csv", "text\n", "a,b\n", 100_000, ROW)
 
@@ -43,9 +43,9 @@ plain("rows-too-long.csv", "text\n", "a,b\n", 100_000, ROW)
 @made("columns-of-their-own.csv")
 def _columns() -> Iterable[bytes]:
     yield b"text"
-    yield from (b",%07x" % n for n in range(2_000_000))
+    yield from (b",%07x" % n for n in range(1_000_000))
     yield b"\nHe denied it."
-    yield from (b",%07x" % n for n in range(2_000_000))
+    yield from (b",%07x" % n for n in range(1_000_000))
     yield b"\n"
 
 

@@ -132,8 +132,8 @@ def _petabyte() -> Iterable[bytes]:
 
 plain("tiny-records.warc", "", record(b"", kind="warcinfo"), 100_000, GOOD)
 plain("records-of-no-page.warc", "", record(b"HTTP/1.1 404 No\r\n\r\n"), 50_000, GOOD)
-plain("pages-without-a-text.warc", "", record(HTTP + b"\r\n<html></html>"), 3_000, GOOD)
-plain("plain-text-records.warc", "", record(HTTP.replace(b"html", b"plain") + b"\r\nHe denied it."), 20_000)
+plain("pages-without-a-text.warc", "", record(HTTP + b"\r\n<html></html>"), 300, GOOD)
+plain("plain-text-records.warc", "", record(HTTP.replace(b"html", b"plain") + b"\r\nHe denied it."), 5_000)
 plain("blank-lines.warc", "", "\r\n", 5_000_000, GOOD)
 plain("a-header-that-never-ends.warc", "WARC/1.0\r\nX: ", "x", 50 * MIB)
 plain("header-lines-that-never-end.warc", "WARC/1.0\r\n", "X: y\r\n", 5_000_000)
