@@ -227,7 +227,7 @@ def test_what_was_done_stays_when_too_much_is_refused(desk: Path, tmp_path: Path
     command = ("score", desk / "a.jsonl", "-o", "out", "--part-size", "1")
     # The third reject is article 512; the first part ends before it.
     told = done(*command, "--max-rejects", "2", cwd=tmp_path, code=2)
-    assert re.search(r"a\.jsonl:513: .* \(reject 3, where --max-rejects is 2\); .*; 0 parts in out are whole", told)
+    assert re.search(r"a\.jsonl:513: .* \(reject 3, where --max-rejects is 2\); .*; 0 parts are whole in out$", told)
     done(*command, cwd=tmp_path, code=1)
     told = done("score", desk / "a.jsonl", "-o", "o.jsonl", "--strict", cwd=tmp_path, code=2).splitlines()
     assert [line.partition(": ")[0] for line in told] == ["reject", "stance"]

@@ -54,7 +54,7 @@ RUNS: Final = {
     "batch": "signatures feed model outputs arrow_rows reading records scoring store",
     "parts": "feed files inputs outputs records",
     "spark": "arrow_rows limits model reading records scoring store",
-    "runs": "__init__ arrow_rows batch duplicates feed outputs parts records scoring",
+    "runs": "__init__ arrow_rows batch duplicates feed inputs outputs parts records scoring",
 }
 BEHIND: Final = {
     "settings": "features records",
@@ -86,7 +86,8 @@ SURFACE: Final = {
     "__init__": " ".join([*INFERENCE, *BEHIND]),
     "display": "model records",
     "options": "dataset model records store",
-    "cli_scoring": " ".join([*INFERENCE, *RUNS, "display", "options"]),
+    "targets": "columnar outputs records scoring",
+    "cli_scoring": " ".join([*INFERENCE, *RUNS, "display", "options", "targets"]),
     "cli_training": " ".join([*INFERENCE, *BEHIND, "__init__", "display", "options"]),
     "cli_annotation": " ".join([*INFERENCE, *BEHIND, "display", "options"]),
     "cli": "features cli_annotation cli_scoring cli_training display __init__ inputs options records",

@@ -52,12 +52,17 @@ def begun(finished: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def held(folder: Path) -> dict[Path, bytes]:
+    paths = (path for path in (folder / "out").rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in paths if not path.name.startswith("_duplicates")}
+
+
 def refused(folder: Path, *arguments: str) -> str:
-    before = {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()}
+    before = held(folder)
     ran = run(*(arguments or ARGUMENTS), cwd=folder)
     assert ran.returncode == 2, ran.stderr
     message = ran.stderr.splitlines()[-1]
-    assert {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()} == before
+    assert held(folder) == before
     return message.removeprefix("stance: error: ")
 
 
@@ -109,11 +114,50 @@ def test_a_run_goes_on(begun: Path, finished: Path) -> None:
 def test_a_line_that_was_not_finished_is_made_anew(begun: Path, finished: Path) -> None:
     manifest = begun / "out" / "_manifest.jsonl"
     line = (finished / "out" / "_manifest.jsonl").read_bytes().splitlines()[5]
-    for torn in (line[:40], line, b'{"part": 2}\0\0'):
+    for torn in (line[:40], line, b"\0\0"):
         whole = manifest.read_bytes()
         manifest.write_bytes(whole + torn)
         goes_on(begun, finished)
         manifest.write_bytes(whole)
+
+
+def test_a_folder_that_was_just_being_begun_is_begun(begun: Path, finished: Path) -> None:
+    for path in (begun / "out").glob("*"):
+        if path.is_file():
+            path.unlink()
+    for path in (begun / "out" / "_rejects").glob("*"):
+        path.unlink()
+    (begun / "out" / "._manifest.jsonl.k3x").write_bytes(b'{"manifest"')
+    ran = run(*ARGUMENTS, cwd=begun)
+    assert ran.returncode == 1, ran.stderr
+    assert content_of(begun / "out") == content_of(finished / "out")
+
+
+def test_without_the_index_of_its_articles_a_run_refuses_to_go_on(tmp_path: Path) -> None:
+    write_articles(tmp_path / "a.jsonl", 1600)
+    command = ("score", "a.jsonl", "-o", "out", "--part-size", "1", "--dedupe")
+    assert run(*command, cwd=tmp_path).returncode == 1
+    lines = (tmp_path / "out" / "_manifest.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "out" / "_manifest.jsonl").write_bytes(b"".join(lines[:3]))
+    (tmp_path / "out" / "_duplicates.sqlite").unlink()
+    assert "out/_duplicates.sqlite: holds 0 articles, and not the" in refused(tmp_path, *command)
+
+
+def test_another_feed_is_not_taken_for_the_one_that_was_scored(tmp_path: Path) -> None:
+    command = ("score", "-", "-o", "out")
+    assert run(*command, cwd=tmp_path, input="He denied it.").returncode == 0
+    again = run(*command, cwd=tmp_path, input="He denied it.")
+    assert (again.returncode, "complete already" in again.stderr) == (0, True)
+    for other in ("They met.", ""):
+        ran = run(*command, cwd=tmp_path, input=other)
+        assert ran.returncode == 2
+        assert "has changed since" in ran.stderr
+    record = '{"text": "He denied it."}\n'
+    command = ("score", "-", "-o", "lines", "--format", "jsonl")
+    assert run(*command, cwd=tmp_path, input=record).returncode == 0
+    ran = run(*command, cwd=tmp_path, input=record * 2)
+    assert ran.returncode == 2
+    assert "lines: was made of another input; name an empty folder" in ran.stderr
 
 
 def test_a_part_that_has_its_name_but_no_line_is_made_anew(begun: Path, finished: Path) -> None:
@@ -140,6 +184,12 @@ def grown(folder: Path) -> None:
         stream.write("\n")
 
 
+def damaged(folder: Path) -> None:
+    manifest = folder / "out" / "_manifest.jsonl"
+    lines = manifest.read_bytes().splitlines(keepends=True)
+    manifest.write_bytes(b"".join([*lines[:3], b"{bad\n", *lines[3:]]))
+
+
 def same_times(folder: Path) -> None:
     path = folder / "in" / "a.jsonl"
     before = path.stat()
@@ -163,17 +213,13 @@ def same_times(folder: Path) -> None:
         (lambda f: (f / "out" / "part-00000.jsonl").unlink(), "out/part-00000.jsonl: cannot be read (No such file"),
         (lambda f: (f / "out" / "_manifest.jsonl").write_text("x\n"), "out/_manifest.jsonl: is no manifest"),
         (lambda f: (f / "out" / "_manifest.jsonl").write_text('{"manifest": 99}\n'), "is no manifest of this version"),
+        (damaged, "out/_manifest.jsonl: is damaged"),
         (lambda f: (f / "out" / "_manifest.jsonl").unlink(), "out: holds files but no manifest of a run"),
     ],
 )
 def test_a_run_refuses_to_go_on_with_something_else(begun: Path, what: Callable[[Path], Any], says: str) -> None:
     what(begun)
-    if "is no manifest" in says:
-        ran = run(*ARGUMENTS, cwd=begun)
-        assert ran.returncode == 2
-        assert says in ran.stderr
-    else:
-        assert says in refused(begun)
+    assert says in refused(begun)
 
 
 @pytest.mark.parametrize(

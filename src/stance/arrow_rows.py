@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stance.model import Model
-from stance.reading import refusal
 from stance.records import Article, InputError
 from stance.scoring import PLAIN, Scored, Shape, columns_of, rows_of, score_article
 
@@ -65,7 +64,7 @@ def score_batch(
     ----------
     batch
         A column ``text`` of strings, and as many as wanted of ``id``, ``source``, ``date``, ``title`` and
-        ``language``.
+        ``language``, of articles that `stance.reading.refusal` has nothing against.
     model, shape, any_language
         As in `score_article` and `rows_of`.
     on_scored
@@ -74,14 +73,13 @@ def score_batch(
     Returns
     -------
     pyarrow.RecordBatch
-        Rows of the articles in their order, with the schema of `schema_of`. What can be no article has none.
+        Rows of the articles in their order, with the schema of `schema_of`.
     """
     made = []
     for article in articles_in(batch):
-        if not refusal(article):
-            made.append(score_article(article, model, any_language=any_language))
-            if on_scored:
-                on_scored(made[-1])
+        made.append(score_article(article, model, any_language=any_language))
+        if on_scored:
+            on_scored(made[-1])
     return _nested(made, model, shape) if shape.nested else _flat(made, model, shape)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from stance.feed import Block
 from stance.model import Model
 from stance.outputs import encoded
 from stance.reading import Columns, Found, Reading
-from stance.records import Article, InputError, Reject, RunError
+from stance.records import Article, InputError, Reject, RunError, StanceError
 from stance.scoring import ENGLISH, PLAIN, Scored, Shape, score_article
 
 
@@ -186,10 +186,13 @@ def outcomes(scorer: Scorer, blocks: Iterable[Block], jobs: int) -> Generator[tu
     start = (scorer.plan, scorer.model.id, os.getpid())
     executor = ProcessPoolExecutor(max_workers=jobs, initializer=_start_worker, initargs=start)
     waiting: deque[tuple[Block, Any]] = deque()
+    failures: list[StanceError] = []
     whole = False
     try:
-        for block in blocks:
-            waiting.append((replace(block, records=[]), executor.submit(_work, block.records)))
+        for block in _until_failure(blocks, failures):
+            # The first one starts the processes, which an interrupt from the keyboard is not meant for.
+            with nullcontext() if waiting else _without_interrupts():
+                waiting.append((replace(block, records=[]), executor.submit(_work, block.records)))
             if len(waiting) > 2 * jobs:
                 first, future = waiting.popleft()
                 yield first, future.result()
@@ -197,26 +200,51 @@ def outcomes(scorer: Scorer, blocks: Iterable[Block], jobs: int) -> Generator[tu
             first, future = waiting.popleft()
             yield first, future.result()
         whole = True
+        for failure in failures:
+            raise failure
     except BrokenProcessPool as error:
         raise RunError("a worker process was ended from outside, or found no memory; use fewer --jobs") from error
     finally:
         executor.shutdown(wait=True, kill_workers=not whole)
 
 
-_worker: Scorer | None = None
+def _until_failure(blocks: Iterable[Block], failures: list[StanceError]) -> Iterator[Block]:
+    # What was found until then is scored first, as it is where there is one job.
+    try:
+        yield from blocks
+    except StanceError as error:
+        failures.append(error)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_worker: Scorer | StanceError | None = None
 
 
 def _start_worker(plan: Plan, model_id: str, parent: int) -> None:
     global _worker  # noqa: PLW0603 - what a process has for all its blocks
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     from stance.store import load
 
-    model = load(plan.folder)
-    if model.id != model_id:
-        raise InputError(f"{plan.folder}: has changed since the run began; start it again")
-    _worker = Scorer(plan, replace(model, thresholds=np.array(plan.thresholds)))
+    try:
+        model = load(plan.folder)
+        if model.id != model_id:
+            raise InputError(f"{plan.folder}: has changed since the run began; start it again")
+        _worker = Scorer(plan, replace(model, thresholds=np.array(plan.thresholds)))
+    except StanceError as error:
+        # Raised here, it would end the process without a word to anybody.
+        _worker = error
 
 
 def _end_with(parent: int) -> None:
@@ -227,6 +255,6 @@ def _end_with(parent: int) -> None:
 
 
 def _work(records: list[Found]) -> Outcome:
-    if _worker is None:
-        sys.exit("the worker was not started")
+    if not isinstance(_worker, Scorer):
+        raise _worker or RunError("a worker process was not started; start the run again")
     return _worker(records)

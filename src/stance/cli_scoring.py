@@ -7,7 +7,6 @@ import json
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +16,7 @@ from stance.display import counted, print_article, scoring_progress, shown
 from stance.inputs import FORMATS
 from stance.options import EXISTING, load_model, model_options
 from stance.records import InputError
+from stance.targets import Target, check_target, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,16 +36,6 @@ TOLD_REJECTS: Final = 20
 # A message may repeat what a file holds, and that may be long.
 LONGEST_MESSAGE: Final = 1000
 PART_MEGABYTES: Final = 32
-
-
-@dataclass(frozen=True)
-class _Target:
-    """Where rows go: a file, a folder of parts, or stdout where there is neither."""
-
-    kind: str
-    file: Path | None = None
-    folder: Path | None = None
-    append: bool = False
 
 
 @click.command(short_help="Label all statements of articles.")
@@ -116,14 +106,15 @@ def score(
     from stance.runs import Run, settings_of
     from stance.scoring import Shape
 
-    target = _target(output, to, append_to, as_json)
+    target = target_of(output, to, append_to, as_json)
     shape = Shape(only_labelled, nested, with_text, dedupe)
-    _check(target, shape, rejects)
+    check_target(target, shape, rejects)
     model = load_model(folder, thresholds)
     columns = Columns(text=text_column, id=id_column, date=date_column, source=source_column)
-    refused_to = rejects or (target.file.with_name(f"{target.file.name}.rejects.jsonl") if target.file else None)
-    own = [path for path in (target.file, target.folder, refused_to) if path is not None]
+    own = [path for path in (target.file, target.folder, target.rejects(rejects)) if path is not None]
     found = find_inputs(inputs, kind, leave_out=own)
+    if target.append and any(each.path is None for each in found):
+        raise InputError("--append-to: one feed cannot be told from the next; save it to a file, and name that")
     check_inputs(found, columns)
     plan = Plan(folder, tuple(model.thresholds.tolist()), columns, target.kind, shape, any_language)
     with ExitStack() as stack:
@@ -143,7 +134,9 @@ def score(
         )
         if target.folder is not None:
             where: Path | None = target.folder / REJECTS
-            _to_folder(stack, run, feed, target.folder, target, settings_of(scorer, part_size << 20, kind), found)
+            _to_folder(
+                stack, run, feed, target.folder, target, settings_of(scorer, part_size << 20, kind, found), found
+            )
         else:
             where = refused.path
             _to_stream(stack, run, feed, target, shape, jobs)
@@ -152,59 +145,16 @@ def score(
         sys.exit(REJECTS_EXIT)
 
 
-def _target(output: str | None, to: str | None, append_to: Path | None, as_json: bool) -> _Target:
-    from stance.outputs import OUTPUT_FORMATS, output_format
-
-    if append_to is not None:
-        if output is not None or to not in (None, "parquet"):
-            raise InputError("--append-to: adds parquet files to that folder; leave --output and --to out")
-        return _Target("parquet", folder=append_to, append=True)
-    if output == "":
-        raise InputError("--output: is empty; name a file, a folder or -")
-    path = None if output in (None, "-") else Path(str(output))
-    ending = path.suffix.lower().lstrip(".") if path else ""
-    if path is None or (ending in OUTPUT_FORMATS and not str(output).endswith("/")):
-        if to is not None:
-            raise InputError("--to: is the format of the parts of a folder; name a folder with --output")
-        if path is not None:
-            return _Target(ending, file=path)
-        return _Target("jsonl" if as_json or output is not None else "scored")
-    if ending and not path.is_dir() and not str(output).endswith("/"):
-        output_format(path)
-    return _Target(to or "jsonl", folder=path)
-
-
-def _check(target: _Target, shape: Shape, rejects: Path | None) -> None:
-    if target.file is not None:
-        # Found out only when the file is put in its place, this would cost the whole run.
-        if target.file.is_dir():
-            raise InputError(f"{target.file}: cannot be written (it is a folder); choose another name")
-        if rejects is not None and rejects.resolve() == target.file.resolve():
-            raise InputError(f"{rejects}: rows and rejects would go to one file; give --rejects another name")
-    if rejects is not None and target.folder is not None:
-        raise InputError(f"--rejects: the rejects of a folder go to {target.folder}/_rejects; leave the option out")
-    if target.kind == "parquet":
-        from stance.columnar import require_arrow
-
-        require_arrow()
-    if shape.nested and target.kind in ("csv", "scored"):
-        raise InputError("--nested: a row cannot hold a list in csv or in a table; use jsonl or parquet")
-    if shape.with_text and not shape.nested:
-        raise InputError("--with-text: would repeat the article in every row; use it with --nested")
-    if shape.duplicates and target.kind == "scored":
-        raise InputError("--dedupe: marks rows, and a table has no place for that; use --output or --json")
-
-
 def _to_folder(
     stack: ExitStack,
     run: Run,
     feed: Feed,
     where: Path,
-    target: _Target,
+    target: Target,
     settings: dict[str, Any],
     found: Sequence[Input],
 ) -> None:
-    from stance.parts import PartFolder
+    from stance.parts import PartFolder, about_input
     from stance.runs import INDEX
 
     name = ""
@@ -213,7 +163,7 @@ def _to_folder(
 
         check_folder(where, run.scorer.model, run.scorer.plan.shape)
         # The same command goes on with its own parts, and leaves those of others alone.
-        described = json.dumps([settings, [each.place for each in found]], sort_keys=True)
+        described = json.dumps([settings, [about_input(each) for each in found]], sort_keys=True)
         name = f"r{hashlib.sha256(described.encode()).hexdigest()[:8]}"
     folder = stack.enter_context(PartFolder(where, target.kind, settings, found, name))
     index = _index(stack, where / INDEX, name) if run.scorer.plan.shape.duplicates else None
@@ -224,7 +174,7 @@ def _to_folder(
     run.to_folder(feed, folder, part_bytes=settings["part_bytes"], index=index)
 
 
-def _to_stream(stack: ExitStack, run: Run, feed: Feed, target: _Target, shape: Shape, jobs: int) -> None:
+def _to_stream(stack: ExitStack, run: Run, feed: Feed, target: Target, shape: Shape, jobs: int) -> None:
     from stance.feed import BLOCK_BYTES
     from stance.files import whole_file
 
@@ -266,7 +216,7 @@ def _index(stack: ExitStack, path: Path, name: str) -> DuplicateIndex:
 class _Refused:
     """Tells rejects, and writes them to the file beside an output file."""
 
-    def __init__(self, stack: ExitStack, rejects: Path | None, target: _Target) -> None:
+    def __init__(self, stack: ExitStack, rejects: Path | None, target: Target) -> None:
         from stance.outputs import RejectWriter
 
         self._told = 0

@@ -49,11 +49,13 @@ _SCHEMA: Final = (
     "CREATE INDEX parts ON entries (run, part)",
     *(f"CREATE TABLE {name} (key INTEGER, entry INTEGER, PRIMARY KEY (key, entry)) WITHOUT ROWID" for name in _TABLES),
 )
-# One statement for all bands: the calls cost more than the looking up.
+_FIRST: Final = f"ORDER BY entry LIMIT {_SEEN_IN_BAND}"
+# One statement for all bands: the calls cost more than the looking up. The first entries of a band are those of both
+# tables together, so that nothing depends on when rows were moved.
 _FIND: Final = " UNION ALL ".join(
-    f"SELECT * FROM (SELECT entry FROM {name} WHERE key = ? ORDER BY entry LIMIT {_SEEN_IN_BAND})"  # noqa: S608
-    for name in _TABLES
-    for _ in range(_BANDS)
+    f"SELECT entry FROM (SELECT entry FROM (SELECT entry FROM bands WHERE key = ?{n} {_FIRST})"  # noqa: S608
+    f" UNION ALL SELECT entry FROM (SELECT entry FROM late_bands WHERE key = ?{n} {_FIRST}) {_FIRST})"
+    for n in range(1, _BANDS + 1)
 )
 _REMEDIES: Final = {
     sqlite3.SQLITE_NOTADB: "choose another file",
@@ -176,7 +178,7 @@ class DuplicateIndex:
         values = values_of(signature)
         keys = _keys(values)
         with self._reported():
-            if found := self._connection.execute(_FIND, keys * len(_TABLES)).fetchall():
+            if found := self._connection.execute(_FIND, keys).fetchall():
                 first = self._most_alike(values, Counter(number for (number,) in found))
                 if first is not None:
                     return first
@@ -190,7 +192,8 @@ class DuplicateIndex:
 
     def _most_alike(self, values: NDArray[np.uint16], shared_bands: Counter[int]) -> str | None:
         # Copies share more bands than strangers with the same boilerplate, so these come first under the cap.
-        numbers = sorted(number for number, _ in shared_bands.most_common(_COMPARED))
+        most_shared = sorted(shared_bands, key=lambda number: (-shared_bands[number], number))
+        numbers = sorted(most_shared[:_COMPARED])
         marks = ", ".join("?" * len(numbers))
         found = self._connection.execute(
             f"SELECT article, signature FROM entries WHERE number IN ({marks}) ORDER BY number",  # noqa: S608

@@ -41,7 +41,8 @@ class Block:
     start, end
         Where the part starts, and where these end.
     count, digest
-        Records of the part so far, and what tells whether they are still the same another time.
+        Records of the part so far, and, where there is more than one part, what tells whether they are still the same
+        another time.
     read
         Bytes of the input read so far.
     """
@@ -70,6 +71,8 @@ class Feed:
     ----------
     meter
         How many bytes were read, of how many.
+    can_be_told
+        Whether a change of the inputs shows in their sizes and times; that of stdin does not.
     place
         Where it stands.
     """
@@ -78,6 +81,7 @@ class Feed:
         sizes = [size_of(each.path) if each.path else 0 for each in inputs]
         # What comes through a pipe may be of any length, so that a total would be wrong.
         self.meter = Meter(0 if any(each.path is None for each in inputs) else sum(sizes))
+        self.can_be_told = all(each.path for each in inputs)
         self.place = Place(0, 0)
         self._records = self._found(inputs, columns)
         self._failure: StanceError | None = None
@@ -102,7 +106,8 @@ class Feed:
         Parameters
         ----------
         block_bytes
-            A block is full when its records weigh as much; with 0, each has one.
+            A block is full when its records weigh as much: their bytes, or characters where they are texts already,
+            and 256 for each. With 0, each has one.
         part_bytes
             A part is full when its blocks weigh as much; with 0, there is one part.
         part

@@ -81,8 +81,8 @@ def find_inputs(
     found: list[tuple[Path | None, list[str]]] = []
     for each in map(str, inputs):
         named = Path(each)
-        if named.is_file() and _real(named) in passed_over:
-            raise InputError(f"{without_surrogates(each)}: is both input and output; write to another file")
+        if each != "-" and _real(named) in passed_over and named.exists():
+            raise InputError(f"{without_surrogates(each)}: is both input and output; write to another place")
         some = list(_find(each, input_format))
         # A file that is named is meant, wherever it lies.
         if not named.is_file():

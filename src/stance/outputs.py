@@ -25,8 +25,9 @@ LABEL_SEPARATOR: Final = "|"
 # Quote marks before it count in, so that our own reader can take exactly one of them off again.
 _FORMULA: Final = re.compile("'*[=+\\-@\t\r\0]")
 _FIRST: Final = frozenset("'=+-@\t\r\0")
-# Rows of a group of a parquet file.
+# Rows, and bytes, of a group of a parquet file.
 _GROUP_ROWS: Final = 1 << 16
+_GROUP_BYTES: Final = 64 << 20
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -61,7 +62,12 @@ def encoded_rows(rows: Iterable[Row], kind: str, columns: Sequence[str]) -> byte
 def with_duplicate(piece: bytes, kind: str, name: str) -> bytes:
     """Return the rows of an article with the last column, ``duplicate_of``, filled in."""
     if kind == "csv":
-        rows = csv.reader(io.StringIO(piece.decode("utf-8"), newline=""))
+        # The limit belongs to the whole process, so it is put back.
+        limit = csv.field_size_limit(len(piece) + 1)
+        try:
+            rows = list(csv.reader(io.StringIO(piece.decode("utf-8"), newline="")))
+        finally:
+            csv.field_size_limit(limit)
         return _csv_lines([*row[:-1], _cell(name)] for row in rows)
     # A line ends in nothing but this, because quotation marks and newlines in a string are escaped.
     named = json.dumps(name, ensure_ascii=False).encode("utf-8")
@@ -107,14 +113,9 @@ class RowWriter:
     """
 
     def __init__(self, stream: Stream, kind: str, columns: Sequence[str]) -> None:
-        self._stream, self._kind, self._columns = stream, kind, columns
+        self._stream = stream
         if kind == "csv":
             stream.write(_csv_lines([columns]))
-
-    def write(self, rows: Iterable[Row]) -> None:
-        """Write rows."""
-        for row in rows:
-            self._stream.write(encoded_rows([row], self._kind, self._columns))
 
     def put(self, content: bytes) -> None:
         """Write rows that were encoded before."""
@@ -145,13 +146,14 @@ class TableWriter:
         self._writer = ParquetWriter(pa.PythonFile(stream, "w"), schema)
         self._schema = schema
         self._waiting: list[pa.RecordBatch] = []
-        self._rows = 0
+        self._rows = self._bytes = 0
 
     def put(self, content: pa.RecordBatch) -> None:
         """Write rows; some are kept until there are enough for a group."""
         self._waiting.append(content)
         self._rows += content.num_rows
-        if self._rows >= _GROUP_ROWS:
+        self._bytes += content.nbytes
+        if self._rows >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES:
             self._write()
 
     def close(self) -> None:
@@ -168,7 +170,12 @@ class TableWriter:
 
         if self._rows:
             self._writer.write_table(pa.Table.from_batches(self._waiting, self._schema), row_group_size=self._rows)
-        self._waiting, self._rows = [], 0
+        self._waiting, self._rows, self._bytes = [], 0, 0
+
+
+def rejects_beside(output: Path) -> Path:
+    """Return where the rejects of an output file go if nobody says otherwise."""
+    return output.with_name(f"{output.name}.rejects.jsonl")
 
 
 class RejectWriter:
@@ -190,7 +197,7 @@ class RejectWriter:
 
     def __init__(self, path: Path | None, *, beside: Path | None = None) -> None:
         self._optional = path is None
-        self.path = beside.with_name(f"{beside.name}.rejects.jsonl") if path is None and beside is not None else path
+        self.path = rejects_beside(beside) if path is None and beside is not None else path
         self._stack = ExitStack()
         self._stream: IO[bytes] | None = None
         self._written = False

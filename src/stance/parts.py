@@ -11,13 +11,13 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
 from stance.feed import Block, Feed
-from stance.files import sync_folder, whole_file, write_whole
+from stance.files import sync_folder, whole_file
 from stance.inputs import Input
 from stance.outputs import reject_line
 from stance.records import InputError, Reject, RunError
@@ -28,14 +28,22 @@ REJECTS: Final = "_rejects"
 _PIECE: Final = 1 << 20
 
 
-class Part:
-    """A part that is being written: a binary stream that counts, and the rejects that belong to it."""
+class Written:
+    """A binary stream that counts what goes through it.
+
+    Attributes
+    ----------
+    size, sha256
+        Bytes written so far, and their checksum.
+    """
+
+    # What a library that writes to it asks for.
+    closed = False
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._hash = hashlib.sha256()
         self.size = 0
-        self.rejects: list[Reject] = []
 
     def write(self, data: Any) -> int:
         """Write bytes."""
@@ -50,15 +58,35 @@ class Part:
         """Checksum of what was written."""
         return self._hash.hexdigest()
 
-    # What a library that writes to it asks for.
-    closed = False
-
     def flush(self) -> None:
         """Do nothing: the file is flushed when it is whole."""
 
     def tell(self) -> int:
         """Return how much was written."""
         return self.size
+
+
+class Part:
+    """A part that is being written: its rows, and the rejects that belong to it.
+
+    Attributes
+    ----------
+    rows
+        Takes the rows.
+    rejects
+        What the rejects were written to; None where there is none.
+    """
+
+    def __init__(self, rows: IO[bytes], open_rejects: Callable[[], IO[bytes]]) -> None:
+        self.rows = Written(rows)
+        self.rejects: Written | None = None
+        self._open_rejects = open_rejects
+
+    def reject(self, reject: Reject) -> None:
+        """Write a reject."""
+        if self.rejects is None:
+            self.rejects = Written(self._open_rejects())
+        self.rejects.write(reject_line(reject))
 
 
 class PartFolder:
@@ -100,16 +128,19 @@ class PartFolder:
         self.parts: list[dict[str, Any]] = []
         self.ended: dict[str, Any] | None = None
         header = {"manifest": FORMAT, "run": name, "format": kind, **settings}
-        read = [_about(each) for each in inputs]
+        read = [about_input(each) for each in inputs]
+        begun = f".{self.manifest.name}."
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            (folder / REJECTS).mkdir(parents=True, exist_ok=True)
             if not self.manifest.exists():
-                if not name and any(folder.iterdir()):
+                others = (path for path in folder.iterdir() if not path.name.startswith((begun, REJECTS)))
+                if not name and any(others):
                     raise InputError(
                         f"{folder}: holds files but no manifest of a run; name an empty folder, or --append-to this one"
                     )
-                write_whole(self.manifest, b"".join(map(_line, (header, *read))))
-                sync_folder(folder)
+                with whole_file(self.manifest, durable=True) as stream:
+                    stream.writelines(map(_line, (header, *read)))
+                sync_folder(folder.parent)
             # Without a buffer, what could not be written is not tried again behind our back.
             self._journal = self.manifest.open("r+b", buffering=0)
         except OSError as error:
@@ -117,9 +148,8 @@ class PartFolder:
         try:
             self._lock()
             self._go_on(header, read)
-            for place in (folder, folder / REJECTS):
-                for left in place.glob(f".part-{self._dash}[0-9]*"):
-                    left.unlink()
+            for left in (*folder.glob(f"{begun}*"), *folder.glob(f"**/.part-{self._dash}[0-9]*")):
+                left.unlink()
         except BaseException:
             self._journal.close()
             raise
@@ -146,28 +176,29 @@ class PartFolder:
             raise InputError(f"{self.folder}: another run is writing there; wait for its end")
 
     def _go_on(self, header: dict[str, Any], read: list[dict[str, Any]]) -> None:
-        lines = []
+        lines: list[Any] = []
         whole = 0
         with self.manifest.open("rb") as stream:
             for raw in stream:
-                # A line that was being written when the run was ended has no end.
-                if not raw.endswith(b"\n"):
-                    break
-                try:
-                    lines.append(json.loads(raw))
-                except ValueError:
-                    break
-                whole += len(raw)
-        self._journal.seek(whole)
-        self._journal.truncate()
-        if not lines or not all(isinstance(line, dict) for line in lines) or lines[0].get("manifest") != FORMAT:
+                # A line that was being written when the run was ended has no end; it is the last one.
+                if raw.endswith(b"\n"):
+                    try:
+                        lines.append(json.loads(raw))
+                    except ValueError:
+                        lines.append(None)
+                    whole += len(raw)
+        if not lines or not isinstance(lines[0], dict) or lines[0].get("manifest") != FORMAT:
             raise InputError(f"{self.manifest}: is no manifest of this version; name an empty folder")
+        if not all(isinstance(line, dict) for line in lines):
+            raise InputError(f"{self.manifest}: is damaged; begin again in an empty folder")
         self._compare(lines[0], header, [line for line in lines if "input" in line], read)
         self.parts = [line for line in lines if "part" in line]
         self.ended = next((line for line in lines if "ended" in line), None)
         for part in self.parts:
-            for name, size, sha256 in ((part["file"], part["bytes"], part["sha256"]), *part.get("rejects_file", ())):
-                self._check(self.folder / name, size, sha256)
+            for file, size, sha256 in ((part["file"], part["bytes"], part["sha256"]), *part.get("rejects_file", ())):
+                self._check(self.folder / file, size, sha256)
+        self._journal.seek(whole)
+        self._journal.truncate()
 
     def _compare(
         self, old: dict[str, Any], new: dict[str, Any], old_read: list[dict[str, Any]], new_read: list[dict[str, Any]]
@@ -217,24 +248,37 @@ class PartFolder:
     def part(self, number: int) -> Iterator[Part]:
         """Write a part; when the block ends without an error, it and its rejects have their names.
 
+        Parameters
+        ----------
+        number
+            How many parts are whole.
+
         Raises
         ------
         RunError
             If it cannot be written.
         """
-        with self._telling(), whole_file(self.folder / self._name(number), durable=True) as stream:
-            part = Part(stream)
+        rejects = self.folder / self._rejects_name(number)
+        with self._telling(), ExitStack() as stack:
+            rows = stack.enter_context(whole_file(self.folder / self._name(number), durable=True))
+            part = Part(rows, lambda: stack.enter_context(whole_file(rejects, durable=True)))
             yield part
-        path = self.folder / REJECTS / f"part-{self._dash}{number:05d}.jsonl"
-        with self._telling():
-            if part.rejects:
-                with whole_file(path, durable=True) as stream:
-                    stream.writelines(map(reject_line, part.rejects))
-            else:
-                path.unlink(missing_ok=True)
+            if part.rejects is None:
+                rejects.unlink(missing_ok=True)
 
     def add(self, number: int, part: Part, block: Block, counts: dict[str, int], **more: Any) -> None:
         """Enter a part into the manifest.
+
+        Parameters
+        ----------
+        number, part
+            The part that was written.
+        block
+            Its last block.
+        counts
+            What came of its records.
+        more
+            Whatever else belongs to it.
 
         Raises
         ------
@@ -242,19 +286,13 @@ class PartFolder:
             If that cannot be written.
         """
         line = {
-            "part": number, "file": self._name(number), "bytes": part.size, "sha256": part.sha256,
-            "from": list(block.start), "to": list(block.end), **counts,
-            "digest": block.digest, **more,
+            "part": number, "file": self._name(number), "bytes": part.rows.size, "sha256": part.rows.sha256,
+            "from": list(block.start), "to": list(block.end), **counts, "digest": block.digest, **more,
         }  # fmt: skip
-        if part.rejects:
-            line["rejects_file"] = [self._rejects_line(number, part)]
+        if part.rejects is not None:
+            line["rejects_file"] = [[self._rejects_name(number), part.rejects.size, part.rejects.sha256]]
         self._append(line)
         self.parts.append(line)
-
-    def _rejects_line(self, number: int, part: Part) -> list[Any]:
-        content = b"".join(map(reject_line, part.rejects))
-        name = f"{REJECTS}/part-{self._dash}{number:05d}.jsonl"
-        return [name, len(content), hashlib.sha256(content).hexdigest()]
 
     def end(self, counts: dict[str, int]) -> None:
         """Enter that the run has come to its end."""
@@ -282,16 +320,19 @@ class PartFolder:
                 raise RunError(str(error)) from error
             raise RunError(f"{self.folder}: cannot be written ({error.strerror})") from error
 
-    def remedy(self) -> str:
-        """Say what there is, and how to go on."""
-        count = f"{len(self.parts):,} part{'' if len(self.parts) == 1 else 's'}"
-        return f"{count} in {self.folder} are whole: the same command goes on from there"
+    def state(self) -> str:
+        """Say what there is."""
+        return f"{len(self.parts):,} part{' is' if len(self.parts) == 1 else 's are'} whole in {self.folder}"
 
     def _name(self, number: int) -> str:
         return f"part-{self._dash}{number:05d}.{self._kind}"
 
+    def _rejects_name(self, number: int) -> str:
+        return f"{REJECTS}/part-{self._dash}{number:05d}.jsonl"
 
-def _about(each: Input) -> dict[str, Any]:
+
+def about_input(each: Input) -> dict[str, Any]:
+    """Return what tells whether an input is still what it was."""
     if each.path is None:
         return {"input": "stdin"}
     try:

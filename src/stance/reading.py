@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -195,11 +195,10 @@ def from_values(
 def _article(
     text: str, place: str, line: int, name: str, date: str, source: str, raw: str, *, title: str = ""
 ) -> Record:
-    article = Article(text, name, source, date, title=title)
-    if reason := refusal(article):
-        return Reject(place, line, reason, raw)
     text = without_surrogates(text)
-    return replace(article, text=text, date=date or article_date(text))
+    article = Article(text, name, source, date or article_date(text), title=title)
+    reason = refusal(article)
+    return Reject(place, line, reason, raw) if reason else article
 
 
 def refusal(article: Article) -> str:

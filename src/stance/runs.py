@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, fields, replace
+from importlib.metadata import version
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from stance.batch import Outcome, Scorer, Summary, outcomes
 from stance.feed import BLOCK_BYTES, Block, Feed
+from stance.inputs import Input
 from stance.outputs import RowWriter, Stream, TableWriter, with_duplicate
 from stance.parts import PartFolder
 from stance.records import InputError, Reject, RunError
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 PART_BYTES: Final = 32 << 20
 INDEX: Final = "_duplicates.sqlite"
+
+
+class TooManyRejectsError(RunError):
+    """A run was told to stop at so many rejects."""
 
 
 class Run:
@@ -105,28 +111,40 @@ class Run:
         """
         for part in folder.parts:
             self.counts.add(_counts_in(part))
-        if folder.ended is not None:
+        if folder.ended is not None and feed.can_be_told:
             return
         folder.skip(feed)
+        if folder.ended is not None:
+            if next(feed.blocks(), None) is not None:
+                raise InputError(f"{folder.folder}: was made of another input; name an empty folder")
+            return
         if index is not None:
             index.rewind(len(folder.parts))
+            known = folder.parts[-1]["index"] if folder.parts else 0
+            if index.count() != known:
+                counts = f"{index.count():,} articles, and not the {known:,} of the parts that are whole"
+                raise InputError(f"{folder.folder / INDEX}: holds {counts}; begin again in an empty folder")
+        self._check_rejects(self.counts.rejects, "what was done before")
         blocks = feed.blocks(part_bytes=part_bytes, part=len(folder.parts))
         try:
             with closing(outcomes(self.scorer, blocks, self._jobs)) as made:
                 for first in made:
                     self._write_part(chain([first], made), folder, index)
             folder.end(asdict(self.counts))
+        except TooManyRejectsError as error:
+            raise RunError(f"{error}; {folder.state()}") from error
         except (InputError, RunError) as error:
-            raise RunError(f"{error}; {folder.remedy()}") from error
+            raise RunError(f"{error}; {folder.state()}: the same command goes on from there") from error
 
     def _write_part(
         self, made: Iterator[tuple[Block, Outcome]], folder: PartFolder, index: DuplicateIndex | None
     ) -> None:
         before = replace(self.counts)
         number = len(folder.parts)
-        with folder.part(number) as part, _writing(part, self.scorer) as put:
+        with folder.part(number) as part, _writing(part.rows, self.scorer) as put:
             for block, outcome in made:
-                part.rejects += outcome.rejects
+                for reject in outcome.rejects:
+                    part.reject(reject)
                 self._take(block, outcome, put, index)
                 if block.ends_part:
                     break
@@ -149,12 +167,13 @@ class Run:
         outcome.pieces = []
         for number, reject in enumerate(outcome.rejects, before + 1):
             self._on_reject(reject)
-            if self._most is not None and number > self._most:
-                raise RunError(
-                    f"{reject.place}: {reject.reason} (reject {number:,}, where --max-rejects is {self._most:,}); "
-                    "mend it, or allow more"
-                )
+            self._check_rejects(number, f"{reject.place}: {reject.reason}")
         self._on_progress(self.counts, block.read)
+
+    def _check_rejects(self, number: int, what: str) -> None:
+        if self._most is not None and number > self._most:
+            most = f"reject {number:,}, where --max-rejects is {self._most:,}"
+            raise TooManyRejectsError(f"{what} ({most}); mend it, or allow more")
 
 
 @contextmanager
@@ -203,7 +222,9 @@ def _counts_in(part: dict[str, Any]) -> Summary:
     return Summary(**{each.name: part[each.name] for each in fields(Summary)})
 
 
-def settings_of(scorer: Scorer, part_bytes: int, input_format: str | None) -> dict[str, Any]:
+def settings_of(
+    scorer: Scorer, part_bytes: int, input_format: str | None, inputs: Iterable[Input] = ()
+) -> dict[str, Any]:
     """Return all that the rows of a run depend on beside its inputs, as it stands in a manifest."""
     from stance import __version__
 
@@ -218,4 +239,11 @@ def settings_of(scorer: Scorer, part_bytes: int, input_format: str | None) -> di
         "shape": asdict(plan.shape),
         "any_language": plan.any_language,
         "part_bytes": part_bytes,
+        "libraries": {name: version(name) for name in _libraries(plan.kind, inputs)},
     }
+
+
+def _libraries(kind: str, inputs: Iterable[Input]) -> list[str]:
+    """Name those whose version may show in a row."""
+    pages = any(each.kind in ("html", "warc") for each in inputs)
+    return [*(["pyarrow"] if kind == "parquet" else []), *(["trafilatura"] if pages else [])]
