@@ -9,19 +9,24 @@ import json
 import os
 import sys
 import tracemalloc
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stance import limits
 from stance.articles import read_articles
 from stance.limits import LARGEST_ARTICLE, SHOWN_RAW
-from stance.reading import Columns
+from stance.reading import Columns, refusal
 from stance.records import Article, InputError, Reject
+from stance.sentences import statement_spans
 
 TEXT: Final = "Meren denied it."
 Write = Callable[[str, bytes], Path]
@@ -111,20 +116,71 @@ def test_a_csv_row_gives_its_fields(write: Write) -> None:
     assert second == Article("D", "a.csv:5", "", "")
 
 
+PAGE: Final = (
+    f"<html><head><title>Meren</title></head><body><article><p>{TEXT} It did so twice.</p></article></body></html>"
+)
+RECORD: Final = (
+    "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://meren.example/1\r\nWARC-Date: 2021-11-23T01:02:03Z\r\n"
+    "Content-Type: application/http\r\nContent-Length: {}\r\n\r\n{}\r\n\r\n"
+)
+
+
+def archive(*pages: str) -> bytes:
+    sent = [f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{page}" for page in pages]
+    return "".join(RECORD.format(len(each.encode()), each) for each in sent).encode()
+
+
+def parquet(**columns: list[Any]) -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(pa.table(columns), stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("packing", ["gz", "GZ", "zst", "zstd"])
 @pytest.mark.parametrize(
     ("name", "content"),
     [
         ("a.txt", TEXT.encode()),
         ("a.md", TEXT.encode()),
+        ("a.html", PAGE.encode()),
         ("a.jsonl", line_of(text=TEXT)),
         ("a.csv", f"text\n{TEXT}\n".encode()),
+        ("a.parquet", parquet(text=[TEXT])),
+        ("a.warc", archive(PAGE)),
     ],
 )
-def test_every_format_may_be_packed(write: Write, name: str, content: bytes) -> None:
+def test_every_format_may_be_packed(write: Write, name: str, content: bytes, packing: str) -> None:
     plain = one(write(name, content))
-    packed = one(write(f"{name}.gz", gzip.compress(content)))
-    assert plain.text == packed.text == TEXT
-    assert plain.id.partition(".")[0] == packed.id.partition(".")[0] == "a"
+    pack = gzip.compress if packing.lower() == "gz" else zstandard.compress
+    packed = one(write(f"{name}.{packing}", pack(content)))
+    assert TEXT in plain.text
+    assert plain.text == packed.text
+    assert plain.id.partition(".")[0] == packed.id.partition(".")[0]
+
+
+def test_other_endings_of_the_same_formats(write: Write) -> None:
+    for ending in ("htm", "xhtml", "HTM"):
+        assert TEXT in one(write(f"a.{ending}", PAGE.encode())).text
+    assert one(write("a.ndjson", line_of(text=TEXT))).id == "a.ndjson:1"
+    assert TEXT in one(write("a.htm.gz", gzip.compress(PAGE.encode()))).text
+
+
+def test_a_page_gives_its_fields(write: Write) -> None:
+    article = one(write("meren.html", PAGE.encode()))
+    assert (article.id, article.title) == ("meren", "Meren")
+    assert article.text.startswith(f"Meren\n\n{TEXT}")
+    reject = rejected(write("b.html", b"<html></html>"))
+    assert (reject.line, reject.raw) == (0, "<html></html>")
+
+
+def test_an_archive_gives_its_pages(write: Write) -> None:
+    first, second, third = read(write("a.warc", archive(PAGE, "<html></html>", PAGE) + b"rubbish\r\n\r\n"))[:3]
+    assert isinstance(first, Article)
+    assert (first.id, first.date) == ("http://meren.example/1", "2021-11-23")
+    assert isinstance(second, Reject)
+    assert second.line == 2
+    assert isinstance(third, Article)
+    assert outcome(write("b.warc", archive(PAGE) + b"rubbish\r\n\r\n"))[1:] == [2]
 
 
 @pytest.mark.parametrize("default", ["text", "content", "body", "article"])
@@ -495,6 +551,29 @@ def test_rejects_show_no_more_than_they_may(write: Write) -> None:
     assert len(rejected(write("a.jsonl", bad)).raw) == SHOWN_RAW
     assert len(rejected(write("a.txt", bad + b"\xff")).raw) == SHOWN_RAW
     assert len(rejected(write("a.csv", b"text\n" + bad + b",\n")).raw) == SHOWN_RAW
+
+
+def test_an_article_of_too_many_sentences_or_lines_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LARGEST_ROWS", 100)
+    monkeypatch.setattr(limits, "MOST_STATEMENTS", 10)
+    # Whatever cuts a text in two counts, in every script.
+    sample = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)[0] in "PSZ" or c < " "]
+    cutting = [
+        c for c in sample if any(len(statement_spans(t)) > 1 for t in (f"Yes{c} No.", f"是{c}不", f"Yes {c} No."))
+    ]
+    assert len(cutting) > 150
+    assert [c for c in cutting if "more than 10" not in refusal(Article(f"a {c} " * 10))] == []
+
+
+@pytest.mark.parametrize(("letter", "size"), [("x", 1), ("é", 2), ("\0", 6), ("\U0001f6a2", 4)])
+def test_what_every_row_repeats_counts_as_it_is_written(
+    monkeypatch: pytest.MonkeyPatch, letter: str, size: int
+) -> None:
+    article = Article("Up. " * 1_000, id=letter * 1_000)
+    monkeypatch.setattr(limits, "LARGEST_ROWS", 1_000 * (1_000 * size + 400))
+    assert not refusal(article)
+    monkeypatch.setattr(limits, "LARGEST_ROWS", 1_000 * 1_000 * size)
+    assert "of rows" in refusal(article)
 
 
 def test_the_largest_article_leaves_room_for_ten_megabytes() -> None:
