@@ -87,7 +87,7 @@ def test_what_is_too_long_or_not_utf8_is_rejected_and_ends_nothing(spark: SparkS
     assert {row["article_id"] for row in stance.spark.score(df).collect()} == {"fine"}
     found = {row["article_id"]: (row["reason"], row["raw"]) for row in stance.spark.rejects(df).collect()}
     assert found == {
-        "long": ("longer than 16 Mi characters", "a" * limits.SHOWN_RAW),
+        "long": ("longer than 12 Mi characters", "a" * limits.SHOWN_RAW),
         "broken": ("not valid UTF-8", "Hello\ufffd."),
     }
 
