@@ -52,7 +52,8 @@ INFERENCE: Final = {
 # A run over many articles; nothing of what follows needs it, and it needs nothing of that.
 RUNS: Final = {
     "batch": "signatures feed model outputs arrow_rows reading records scoring store",
-    "parts": "feed files inputs outputs records",
+    "manifest": "files inputs records",
+    "parts": "feed files inputs manifest outputs records",
     "spark": "arrow_rows limits model reading records scoring store",
     "runs": "__init__ arrow_rows batch duplicates feed inputs outputs parts records scoring",
 }

@@ -154,7 +154,8 @@ def _to_folder(
     settings: dict[str, Any],
     found: Sequence[Input],
 ) -> None:
-    from stance.parts import PartFolder, about_input
+    from stance.manifest import about_input
+    from stance.parts import PartFolder
     from stance.runs import INDEX
 
     name = ""

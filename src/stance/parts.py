@@ -1,16 +1,11 @@
-"""An output folder: parts that are written whole, and the manifest that says what they hold.
+"""An output folder: parts that are written whole and then entered into the manifest.
 
-The manifest is a journal of JSON lines: what the run is, what it reads, then a line for each part, added when the part
-has its name. Whatever ends a run, the parts that the manifest lists are whole, and a part that it does not list is
-written anew.
+Whatever ends a run, a part that the manifest does not list is written anew.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,13 +14,12 @@ from typing import IO, Any, Final
 from stance.feed import Block, Feed
 from stance.files import sync_folder, whole_file
 from stance.inputs import Input
+from stance.manifest import Manifest
 from stance.outputs import reject_line
 from stance.records import InputError, Reject, RunError
 
-FORMAT: Final = 1
 # What begins with _ or . is no data to those who read a folder of parquet files.
 REJECTS: Final = "_rejects"
-_PIECE: Final = 1 << 20
 
 
 class Written:
@@ -105,18 +99,10 @@ class PartFolder:
     name
         Of several runs that write to one folder, the name of this one.
 
-    Attributes
-    ----------
-    parts
-        The lines of the manifest for the parts that are whole.
-    ended
-        The closing line of the manifest, None where the run has not come to its end.
-
     Raises
     ------
     InputError
-        If the folder holds something else, another run is at work there, what was written is damaged, or settings
-        or inputs differ.
+        As `Manifest` does, or if the folder cannot be written.
     """
 
     def __init__(
@@ -124,111 +110,31 @@ class PartFolder:
     ) -> None:
         self.folder, self._kind = folder, kind
         self._dash = f"{name}-" if name else ""
-        self.manifest = folder / f"_manifest{'-' if name else ''}{name}.jsonl"
-        self.parts: list[dict[str, Any]] = []
-        self.ended: dict[str, Any] | None = None
-        header = {"manifest": FORMAT, "run": name, "format": kind, **settings}
-        read = [about_input(each) for each in inputs]
-        begun = f".{self.manifest.name}."
+        self._manifest = Manifest(folder, name, {"format": kind, **settings}, inputs)
         try:
-            (folder / REJECTS).mkdir(parents=True, exist_ok=True)
-            if not self.manifest.exists():
-                others = (path for path in folder.iterdir() if not path.name.startswith((begun, REJECTS)))
-                if not name and any(others):
-                    raise InputError(
-                        f"{folder}: holds files but no manifest of a run; name an empty folder, or --append-to this one"
-                    )
-                with whole_file(self.manifest, durable=True) as stream:
-                    stream.writelines(map(_line, (header, *read)))
-                sync_folder(folder.parent)
-            # Without a buffer, what could not be written is not tried again behind our back.
-            self._journal = self.manifest.open("r+b", buffering=0)
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
-        try:
-            self._lock()
-            self._go_on(header, read)
-            for left in (*folder.glob(f"{begun}*"), *folder.glob(f"**/.part-{self._dash}[0-9]*")):
+            (folder / REJECTS).mkdir(exist_ok=True)
+            sync_folder(folder)
+            for left in folder.glob(f"**/.part-{self._dash}[0-9]*"):
                 left.unlink()
-        except BaseException:
-            self._journal.close()
-            raise
+        except OSError as error:
+            self._manifest.close()
+            raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
 
     def __enter__(self) -> PartFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._journal.close()
+        self._manifest.close()
 
-    def _lock(self) -> None:
-        # Where there are no such locks, nothing keeps two runs apart; they go away with the process, however it ends.
-        try:
-            import fcntl
-        except ImportError:
-            return
-        try:
-            fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # One that began in the same moment may have put its own manifest in the place of this one.
-            mine = os.fstat(self._journal.fileno()).st_ino == self.manifest.stat().st_ino
-        except OSError:
-            mine = False
-        if not mine:
-            raise InputError(f"{self.folder}: another run is writing there; wait for its end")
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """The lines of the manifest for the parts that are whole."""
+        return self._manifest.parts
 
-    def _go_on(self, header: dict[str, Any], read: list[dict[str, Any]]) -> None:
-        lines: list[Any] = []
-        whole = 0
-        with self.manifest.open("rb") as stream:
-            for raw in stream:
-                # A line that was being written when the run was ended has no end; it is the last one.
-                if raw.endswith(b"\n"):
-                    try:
-                        lines.append(json.loads(raw))
-                    except ValueError:
-                        lines.append(None)
-                    whole += len(raw)
-        if not lines or not isinstance(lines[0], dict) or lines[0].get("manifest") != FORMAT:
-            raise InputError(f"{self.manifest}: is no manifest of this version; name an empty folder")
-        if not all(isinstance(line, dict) for line in lines):
-            raise InputError(f"{self.manifest}: is damaged; begin again in an empty folder")
-        self._compare(lines[0], header, [line for line in lines if "input" in line], read)
-        self.parts = [line for line in lines if "part" in line]
-        self.ended = next((line for line in lines if "ended" in line), None)
-        for part in self.parts:
-            for file, size, sha256 in ((part["file"], part["bytes"], part["sha256"]), *part.get("rejects_file", ())):
-                self._check(self.folder / file, size, sha256)
-        self._journal.seek(whole)
-        self._journal.truncate()
-
-    def _compare(
-        self, old: dict[str, Any], new: dict[str, Any], old_read: list[dict[str, Any]], new_read: list[dict[str, Any]]
-    ) -> None:
-        remedy = "go on with what it was begun with, or name an empty folder"
-        for key in sorted({*old, *new}):
-            if old.get(key) != new.get(key):
-                values = f"{_short(old.get(key))}, now {_short(new.get(key))}"
-                raise InputError(f"{self.folder}: was begun with another {key} ({values}); {remedy}")
-        for before, now in zip(old_read, new_read, strict=False):
-            if before["input"] != now["input"]:
-                names = f"{before['input']} where {now['input']} is now"
-                raise InputError(f"{self.folder}: was begun with other inputs ({names}); {remedy}")
-            if before != now:
-                raise InputError(f"{now['input']}: has changed since {self.folder} was begun; {remedy}")
-        if len(old_read) != len(new_read):
-            counts = f"{len(old_read):,}, now {len(new_read):,}"
-            raise InputError(f"{self.folder}: was begun with another number of inputs ({counts}); {remedy}")
-
-    def _check(self, path: Path, size: int, sha256: str) -> None:
-        try:
-            with path.open("rb") as stream:
-                same = os.fstat(stream.fileno()).st_size == size
-                found = hashlib.sha256()
-                while same and (piece := stream.read(_PIECE)):
-                    found.update(piece)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror}); begin again in an empty folder") from error
-        if not same or found.hexdigest() != sha256:
-            raise InputError(f"{path}: is not as it was written; begin again in an empty folder")
+    @property
+    def ended(self) -> dict[str, Any] | None:
+        """The closing line of the manifest, None where the run has not come to its end."""
+        return self._manifest.ended
 
     def skip(self, feed: Feed) -> None:
         """Pass over what the parts hold.
@@ -291,25 +197,13 @@ class PartFolder:
         }  # fmt: skip
         if part.rejects is not None:
             line["rejects_file"] = [[self._rejects_name(number), part.rejects.size, part.rejects.sha256]]
-        self._append(line)
-        self.parts.append(line)
+        with self._telling():
+            self._manifest.add(line)
 
     def end(self, counts: dict[str, int]) -> None:
         """Enter that the run has come to its end."""
-        self.ended = {"ended": True, **counts}
-        self._append(self.ended)
-
-    def _append(self, line: dict[str, Any]) -> None:
         with self._telling():
-            at, content = self._journal.tell(), _line(line)
-            try:
-                if self._journal.write(content) != len(content):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(self._journal.fileno())
-            except OSError:
-                self._journal.seek(at)
-                self._journal.truncate()
-                raise
+            self._manifest.add({"ended": True, **counts})
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -329,23 +223,3 @@ class PartFolder:
 
     def _rejects_name(self, number: int) -> str:
         return f"{REJECTS}/part-{self._dash}{number:05d}.jsonl"
-
-
-def about_input(each: Input) -> dict[str, Any]:
-    """Return what tells whether an input is still what it was."""
-    if each.path is None:
-        return {"input": "stdin"}
-    try:
-        found = each.path.stat()
-    except OSError:
-        return {"input": each.place, "bytes": None}
-    return {"input": each.place, "bytes": found.st_size, "changed": found.st_mtime_ns}
-
-
-def _line(record: dict[str, Any]) -> bytes:
-    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "replace")
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
