@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -273,3 +275,71 @@ def test_a_terminal_sees_how_far_a_run_is(desk: Path, tmp_path: Path) -> None:
     assert ran.returncode == 1
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", ran.stdout)
     assert re.search(r"[\d,]+ articles .* \d+% .*[MkB]/s \d:\d\d:\d\d", shown), shown[-500:]
+
+
+def test_a_long_statement_is_marked_in_csv(tmp_path: Path) -> None:
+    text = "He denied that " + "it was ever paid and " * 10_000
+    records = [{"id": name, "text": text} for name in "ab"]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
+    done("score", "a.jsonl", "-o", "o.csv", "--dedupe", cwd=tmp_path)
+    limit = csv.field_size_limit(1 << 20)
+    try:
+        with (tmp_path / "o.csv").open(newline="") as stream:
+            assert [row["duplicate_of"] for row in csv.DictReader(stream)] == ["", "a"]
+    finally:
+        csv.field_size_limit(limit)
+
+
+def test_a_date_line_loses_no_article_at_the_limit(tmp_path: Path) -> None:
+    from stance import limits
+    from stance.articles import read_articles
+    from stance.records import Reject
+
+    # As many ends as fit while the date is not yet counted.
+    for field in range(limits.LARGEST_FIELD - 40, limits.LARGEST_FIELD - 4):
+        ends = limits.LARGEST_ROWS // (250 + field)
+        record = {"id": "x" * field, "text": "23 Nov 2021\n" + "a. " * (ends // 2)}
+        (tmp_path / f"{field}.jsonl").write_text(json.dumps(record))
+    found = list(read_articles([tmp_path]))
+    for kind in ("jsonl", "parquet"):
+        refused = sum(isinstance(each, Reject) for each in found)
+        ran = run("score", tmp_path, "-o", f"o/o.{kind}", "--only-labelled", cwd=tmp_path)
+        assert f"{len(found)} articles in = {len(found) - refused} out + {refused} reject" in ran.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+@pytest.mark.parametrize("moment", [0.8, 1.2, 1.6, 2.4])
+def test_an_interrupt_is_one_line_whatever_the_jobs(desk: Path, tmp_path: Path, moment: float) -> None:
+    for number in range(8):
+        shutil.copy(desk / "a.jsonl", tmp_path / f"{number}.jsonl")
+    # A run in the background of a shell ignores interrupts, and hands that on; at a terminal nobody does.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        process = subprocess.Popen(
+            [*COMMAND, "score", ".", "-o", "out", "--jobs", "2", "--part-size", "1"],
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        told = process.communicate(timeout=moment)[1]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGINT)
+        told = process.communicate(timeout=60)[1]
+    assert process.returncode in (1, 130)
+    assert "Traceback" not in told
+    last = told.splitlines()[-1]
+    if process.returncode == 130:
+        assert last == "stance: error: interrupted; finished files are whole, unfinished ones were not written"
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_what_came_before_a_late_failure_is_printed(tmp_path: Path, jobs: str) -> None:
+    (tmp_path / "a.csv").write_text("text\nHe denied it.\nThey met.\n")
+    ran = run("score", "a.csv", "-", "--format", "csv", "--json", "--jobs", jobs, cwd=tmp_path, input="x\n1\n")
+    assert ran.returncode == 2
+    assert len(ran.stdout.splitlines()) == 2
+    assert ran.stderr.splitlines()[-1].startswith("stance: error: stdin: has no column text")

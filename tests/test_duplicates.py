@@ -425,3 +425,24 @@ def test_a_file_that_may_grow_no_further(path: Path) -> None:
     with DuplicateIndex(path) as index:
         assert index.count() > 100
         assert index.count() % 100 == 0
+
+
+def test_nothing_depends_on_when_rows_are_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(0)
+    # Many share the first band, so that the look-up in it is cut short.
+    crowd = chance.integers(0, 65_536, (60, PERMUTATIONS)).astype("<u2")
+    crowd[:, :2] = 7
+    asked = crowd.copy()
+    asked[:, 2:40] = chance.integers(0, 65_536, (60, 38))
+    answers = []
+    for late in (10, 200, 10_000):
+        monkeypatch.setattr(duplicates, "_LATE_ROWS", late)
+        with DuplicateIndex(tmp_path / f"{late}.sqlite") as index:
+            found = []
+            for number, values in enumerate([*crowd, *asked]):
+                found.append(index.find_or_add(values.tobytes(), str(number), number // 10))
+                if number % 10 == 9:
+                    index.commit()
+            answers.append(found)
+    assert answers[0] == answers[1] == answers[2]
+    assert any(answer is not None for answer in answers[0])

@@ -13,14 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 from newsroom import write_articles
 
+from stance.arrow_rows import articles_batch, schema_of, score_batch
 from stance.articles import read_articles
 from stance.batch import Plan, Scorer, Summary
 from stance.duplicates import DuplicateIndex
 from stance.feed import Feed
 from stance.inputs import find_inputs
 from stance.model import Model
+from stance.outputs import TableWriter
 from stance.reading import Columns
-from stance.records import Article, Reject, RunError
+from stance.records import Article, ModelError, Reject, RunError
 from stance.runs import Run
 from stance.scoring import Row, Shape, rows_of, score_article
 
@@ -197,3 +199,22 @@ def test_duplicates_are_marked_and_kept(
     assert len(names) >= 5
     assert found == rows(plain, kind)
     assert run.counts.duplicates == 4
+
+
+def test_a_worker_says_why_it_cannot_begin(default_model: Model, desk: Path, tmp_path: Path) -> None:
+    plan = Plan(tmp_path / "nowhere", tuple(default_model.thresholds.tolist()), Columns())
+    run = Run(Scorer(plan, default_model), jobs=2)
+    with pytest.raises(ModelError, match=r"nowhere/model\.json: no such file"):
+        run.to_stream(Feed(find_inputs([desk], None), plan.columns), io.BytesIO())
+
+
+def test_many_articles_of_a_table_do_not_wait_in_memory(default_model: Model) -> None:
+    shape = Shape(nested=True, with_text=True)
+    article = Article("They met in Varnby, and it rained. " * 20_000, "x", language="en")
+    batch = score_batch(articles_batch([article]), default_model, shape)
+    stream = io.BytesIO()
+    writer = TableWriter(stream, schema_of(default_model, shape))
+    for _ in range(1 + (64 << 20) // batch.nbytes):
+        writer.put(batch)
+    assert stream.tell() > 1_000
+    writer.drop()

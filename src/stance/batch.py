@@ -184,7 +184,8 @@ def outcomes(scorer: Scorer, blocks: Iterable[Block], jobs: int) -> Generator[tu
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     start = (scorer.plan, scorer.model.id, os.getpid())
-    executor = ProcessPoolExecutor(max_workers=jobs, initializer=_start_worker, initargs=start)
+    with _without_interrupts():
+        executor = ProcessPoolExecutor(max_workers=jobs, initializer=_start_worker, initargs=start)
     waiting: deque[tuple[Block, Any]] = deque()
     failures: list[StanceError] = []
     whole = False
@@ -218,14 +219,15 @@ def _until_failure(blocks: Iterable[Block], failures: list[StanceError]) -> Iter
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    if not hasattr(signal, "pthread_sigmask"):
+    """Ignore interrupts, so that processes which are started do so all their life."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
 
 
 _worker: Scorer | StanceError | None = None
