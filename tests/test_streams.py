@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stance import limits
 from stance.records import Reject
-from stance.streams import Meter, lines_of, opened
+from stance.streams import Meter, is_too_wide, lines_of, opened
 
 GOOD = b"".join(b"%d\n" % n for n in range(1_000))
 
@@ -125,3 +125,10 @@ def test_a_pipe_counts_for_nothing() -> None:
     with os.fdopen(ours, "rb") as stream, os.fdopen(theirs, "wb"), meter.counting(stream.tell):
         assert meter.done == 0
     assert meter.done == 0
+
+
+@pytest.mark.parametrize(("letter", "wide"), [("x", False), ("é", True), ("\U0001f6a2", True)])
+def test_wide_lines_are_counted_in_characters(monkeypatch: pytest.MonkeyPatch, letter: str, wide: bool) -> None:
+    monkeypatch.setattr(limits, "LARGEST_ARTICLE", 100)
+    assert not is_too_wide((letter * 133).encode())
+    assert is_too_wide((letter + "x" * 133).encode()) == wide

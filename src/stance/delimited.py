@@ -9,7 +9,7 @@ from typing import Final
 
 from stance import limits
 from stance.records import Reject
-from stance.streams import Line, shown_raw
+from stance.streams import Line, is_too_wide, shown_raw
 
 # What may be read once more after rows that are no CSV: so many bytes, and so many times what was read at all. Lines
 # can be laid so that from each one row runs to the end of the file, which would take time by the square of its size.
@@ -93,6 +93,8 @@ class _Reading:
             values += 1 + line.count(b",")
             if size > limits.LARGEST_LINE:
                 raise csv.Error(f"a row longer than {limits.LARGEST_LINE >> 20} MiB")
+            if is_too_wide(line):
+                raise csv.Error(f"longer than {limits.LARGEST_ARTICLE >> 20} Mi characters")
             if values > limits.MOST_VALUES:
                 raise csv.Error(f"a row of more than {limits.MOST_VALUES:,} cells and lines")
             yield line.decode("utf-8", "surrogateescape")

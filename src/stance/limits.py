@@ -6,8 +6,8 @@ from typing import Final
 
 # Code points of an article.
 LARGEST_ARTICLE: int = 12 << 20
-# Bytes of a line of jsonl, or of a row of csv, which may run over several lines. Where one character is wide, each
-# takes four bytes of memory, and twice.
+# Bytes of a line of jsonl, or of a row of csv, which may run over several lines. A line that is not ASCII may have a
+# third more characters than an article.
 LARGEST_LINE: int = 32 << 20
 # Values of a JSON object, cells of a row: some hundred bytes of memory each, so that they count more than bytes do.
 MOST_VALUES: int = 1 << 20

@@ -14,7 +14,7 @@ from stance.boundaries import DOTS
 from stance.inputs import Input, without_surrogates
 from stance.records import Article, InputError, Pending, Reject
 from stance.sentences import article_date
-from stance.streams import shown_raw
+from stance.streams import is_too_wide, shown_raw
 
 if TYPE_CHECKING:
     from stance.extraction import Extractor
@@ -158,6 +158,8 @@ def _read_json(found: Pending, columns: Columns) -> Record:
     raw = shown_raw(line)
     if len(line) > limits.MOST_VALUES and sum(map(line.count, (b",", b"[", b"{"))) > limits.MOST_VALUES:
         return Reject(place, number, f"holds more than {limits.MOST_VALUES:,} values", raw)
+    if is_too_wide(line):
+        return Reject(place, number, _too_long(), raw)
     try:
         record = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:

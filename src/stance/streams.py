@@ -16,6 +16,8 @@ from stance.records import InputError, Reject
 
 BOM: Final = b"\xef\xbb\xbf"
 _PIECE: Final = 1 << 18
+# Bytes of UTF-8 that begin no character.
+_CONTINUING: Final = bytes(range(0x80, 0xC0))
 # What is read of a zstd file in one go. All that comes out of it counts as little as it itself does.
 _PACKED_PIECE: Final = 1 << 15
 # Memory that a zstd file may ask for in order to be unpacked: what its own command line allows.
@@ -194,6 +196,15 @@ def lines_of(stream: BinaryIO, place: str, head: bytes = b"") -> Iterator[Line]:
         if number == 1:
             line = line.removeprefix(BOM)
         yield number, line
+
+
+def is_too_wide(raw: bytes) -> bool:
+    """Return whether bytes of UTF-8 are a third more characters than an article may have, and not all of one byte.
+
+    Once one of them is wide, each takes four bytes of memory, in the line and again in what is made of it.
+    """
+    most = limits.LARGEST_ARTICLE + limits.LARGEST_ARTICLE // 3
+    return len(raw) > most and not raw.isascii() and len(raw.translate(None, _CONTINUING)) > most
 
 
 def shown_raw(raw: bytes) -> str:

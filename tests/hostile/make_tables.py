@@ -12,9 +12,9 @@ from hostile.make import MIB, SENTENCE, made, plain
 # CSV
 
 ROW: bytes = b'"He denied it."\n'
-plain("one-quotation-mark-a-line.csv", "text\n", 'a","\n', 1_000_000)
-plain("quotation-marks-in-front.csv", "text\n", '"a\n', 100_000)
-plain("a-quoted-newline-over-and-over.csv", "text\n", '"\n",\n', 100_000)
+plain("one-quotation-mark-a-line.csv", "text\n", 'a","\n', 400_000)
+plain("quotation-marks-in-front.csv", "text\n", '"a\n', 50_000)
+plain("a-quoted-newline-over-and-over.csv", "text\n", '"\n",\n', 50_000)
 plain("a-row-of-quoted-newlines.csv", "text\n", '"\n",', 300_000, b'"a"\n' + ROW)
 plain("a-cell-of-newlines.csv", 'text\n"', "\n", 1_000_000, b'He denied it."\n' + ROW)
 plain("ten-million-cells.csv", "text\n", "a,", 10_000_000, b"a\n" + ROW)
@@ -23,7 +23,7 @@ plain("a-hundred-thousand-columns.csv", "text", ",x", 100_000, b"\na" + b",y" * 
 plain("columns-of-one-name.csv", "text", ",text", 500_000, b"\nHe denied it.\n")
 plain("a-quotation-mark-at-the-end.csv", "text\n", "He denied it.\n", 20_000, b'"and so on' + b"\nx" * 20_000)
 plain("no-newline.csv", "text,", "a", 70 * MIB)
-plain("a-header-as-long-as-a-line.csv", "text,", "a", 12 * MIB - 9, "\n")
+plain("a-header-as-long-as-a-line.csv", "text,", "a", 12 * MIB - 9, "\na,b\n")
 plain("not-utf-8.csv", "text,a,b,c,d\n", b"\xff" * (7 * MIB) + b",", 4, b"x\n")
 plain(
     "one-wide-character-in-a-long-row.csv",
@@ -34,7 +34,7 @@ plain(
 )
 plain("wide-cells.csv", "text,a,b,c\n", "\U0001f6a2" + "x" * (10 * MIB) + ",", 3, b"x\nHe denied it.,,,\n")
 plain("a-cell-longer-than-an-article.csv", "text\n", "x", 17 * MIB, b"\n" + ROW)
-plain("formulas.csv", "text,statement_no\n", "'=cmd|' /C calc'!A0,1\n", 5_000)
+plain("formulas-over-and-over.csv", "text,statement_no\n", "'=cmd|' /C calc'!A0,1\n", 5_000)
 plain("guards.csv", "text,statement_no\n", "'" * MIB, 11, b"=1,1\n")
 plain("blank-lines.csv", "text\n", "\n", 2_000_000, ROW)
 plain("rows-too-long.csv", "text\n", "a,b\n", 100_000, ROW)
@@ -104,11 +104,11 @@ def _large_texts() -> Iterable[bytes]:
 
 @made("all-the-weight-in-the-last-rows.parquet", slow=True)
 def _skewed() -> Iterable[bytes]:
-    texts = ["a"] * 400_000 + [f"{n} {'x' * 999_000}" for n in range(100)]
+    texts = ["a"] * 20_000 + [f"{n} {'x' * 999_000}" for n in range(100)]
     yield parquet({"text": texts}, use_dictionary=False, compression="zstd", write_batch_size=10)
 
 
-@made("one-text-of-ten-megabytes-in-every-row.parquet")
+@made("one-text-of-ten-megabytes-in-every-row.parquet", slow=True)
 def _dictionary() -> Iterable[bytes]:
     import pyarrow as pa
 
@@ -126,7 +126,7 @@ def _long_ids() -> Iterable[bytes]:
     yield parquet({"text": ["He denied it."] * 2_000, "id": ids})
 
 
-@made("nulls.parquet")
+@made("nulls-alone.parquet")
 def _nulls() -> Iterable[bytes]:
     import pyarrow as pa
 
@@ -145,7 +145,7 @@ def _parquet_columns() -> Iterable[bytes]:
 
 @made("rows-of-nothing.parquet")
 def _empty_rows() -> Iterable[bytes]:
-    yield parquet({"text": [""] * 200_000})
+    yield parquet({"text": [""] * 100_000})
 
 
 @made("lists-of-lists.parquet")
