@@ -236,7 +236,7 @@ def _empty_frames() -> Iterable[bytes]:
 
 @made("the-largest-window.jsonl.zst", slow=True)
 def _largest_window() -> Iterable[bytes]:
-    lines = [b'{"text": "%s"}\n' % random.Random(n).randbytes(MIB // 2).hex().encode() for n in range(130)]  # noqa: S311 - no secret
+    lines = [b'{"text": "%s"}\n' % random.Random(n).randbytes(MIB // 2).hex().encode() for n in range(130)]
     wide = json.dumps({"text": "\U0001f6a2" * 7_900_000}, ensure_ascii=False).encode()
     yield from _windowed(27, [*lines, wide])
 
