@@ -6,7 +6,7 @@ Articles are JSONL with an `id` and a `text`, also gzip; they are repeated and s
 until there are `--few` and `--many` of them. The runs write parts of parquet to a folder. Few articles are scored with
 one job and two in turn, in rounds, and a ratio is the median of those of the rounds; many are scored once with each.
 Beside them stand a process that reads the lines and parses the JSON and one that does nothing but read, on one core.
-Memory is that of all processes of a run, sampled ten times a second. Without articles it says so and ends.
+Memory is that of all processes of a run, sampled once a second. Without articles it says so and ends.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from measuring import OUTSIDE, in_turn, print_table, ratio
 ARTICLES: Final = OUTSIDE / "articles" / "briefings.jsonl.gz"
 READ: Final = "import sys\nfor line in open(sys.argv[1], 'rb'): pass"
 PARSE: Final = "import json, sys\nfor line in open(sys.argv[1], 'rb'): json.loads(line)"
-BETWEEN_SAMPLES: Final = 0.1
+# To look at all processes takes a hundredth of a second, which two jobs would have to go without.
+BETWEEN_SAMPLES: Final = 1.0
 
 
 class Tree(NamedTuple):
@@ -126,9 +127,12 @@ def run(command: Sequence[str | Path], folder: str) -> Tree:
     begin, memory = time.perf_counter(), 0.0
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
-        while process.poll() is None:
-            memory = max(memory, memory_of(process.pid))
-            time.sleep(BETWEEN_SAMPLES)
+        while True:
+            try:
+                process.wait(BETWEEN_SAMPLES)
+                break
+            except subprocess.TimeoutExpired:
+                memory = max(memory, memory_of(process.pid))
         wall = time.perf_counter() - begin
         if process.returncode:
             output.seek(0)
