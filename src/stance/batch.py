@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from stance.outputs import encoded
 from stance.reading import Columns, Found, Reading
 from stance.records import Article, InputError, Reject, RunError, StanceError
 from stance.scoring import ENGLISH, PLAIN, Scored, Shape, score_article
+
+# Blocks handed out for each process: enough to keep it busy while a group of rows is packed or a part put on the disk.
+_AHEAD: Final = 5
 
 
 @dataclass
@@ -163,7 +166,7 @@ def outcomes(scorer: Scorer, blocks: Iterable[Block], jobs: int) -> Generator[tu
     scorer
         Does the work where there is one job, and says what others have to do.
     blocks
-        Are taken as they are needed, so that at most three for each job are in memory.
+        Are taken as they are needed, so that there are never many of them in memory.
     jobs
         Processes.
 
@@ -194,7 +197,7 @@ def outcomes(scorer: Scorer, blocks: Iterable[Block], jobs: int) -> Generator[tu
             # The first one starts the processes, which an interrupt from the keyboard is not meant for.
             with nullcontext() if waiting else _without_interrupts():
                 waiting.append((replace(block, records=[]), executor.submit(_work, block.records)))
-            if len(waiting) > 2 * jobs:
+            if len(waiting) > _AHEAD * jobs:
                 first, future = waiting.popleft()
                 yield first, future.result()
         while waiting:
