@@ -8,6 +8,7 @@ import io
 import json
 import os
 import sys
+import tempfile
 import tracemalloc
 import unicodedata
 from collections.abc import Callable
@@ -624,3 +625,30 @@ def test_any_bytes_are_articles_and_rejects(tmp_path_factory: pytest.TempPathFac
         if (item.id.startswith("a.jsonl:") if isinstance(item, Article) else item.source.endswith("a.jsonl"))
     ]
     assert len(of_jsonl) == lines
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such rights")
+def test_what_may_not_be_read_is_a_reject_in_a_folder() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o755)
+        for name in ("closed", "names-alone"):
+            (folder / name).mkdir()
+            (folder / name / "a.txt").write_text("A")
+        (folder / "b.txt").write_text("B")
+        (folder / "c.txt").write_text("C")
+        (folder / "c.txt").chmod(0)
+        (folder / "closed").chmod(0)
+        (folder / "names-alone").chmod(0o644)
+        # Root may read everything.
+        before = os.geteuid()
+        os.seteuid(before or 65_534)
+        try:
+            found = read(folder)
+        finally:
+            os.seteuid(before)
+            (folder / "closed").chmod(0o700)
+            (folder / "names-alone").chmod(0o700)
+    told = {Path(each.source).relative_to(folder).as_posix(): each.reason for each in found if isinstance(each, Reject)}
+    assert told == dict.fromkeys(("c.txt", "closed", "names-alone/a.txt"), "cannot be read: Permission denied")
+    assert [each.text for each in found if isinstance(each, Article)] == ["B"]

@@ -218,22 +218,6 @@ def test_things_in_a_folder_that_are_no_files(tmp_path: Path) -> None:
     assert ran.articles - len(told) == 2
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read(tmp_path: Path) -> None:
-    folder = tmp_path / "closed"
-    (folder / "inner").mkdir(parents=True)
-    (folder / "b.txt").write_text("He denied it.")
-    (folder / "closed.txt").write_text("She denied it.")
-    (folder / "closed.txt").chmod(0)
-    (folder / "inner").chmod(0)
-    try:
-        ran = score(folder, tmp_path)
-    finally:
-        (folder / "inner").chmod(0o700)
-    assert [Path(reject["source"]).name for reject in ran.rejects] == ["closed.txt"]
-    assert ran.articles == 2
-
-
 @pytest.mark.parametrize("name", ["loop.jsonl", "gone.csv", "pipe.txt", "zero.txt", "folder.jsonl", "folder.csv.gz"])
 def test_a_named_input_that_is_no_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -125,10 +125,7 @@ def _find(name: str, input_format: str | None) -> Iterator[tuple[Path | None, li
         return
     path = Path(name)
     if path.is_dir():
-        # A link that leads nowhere is an article that somebody expects to be read, so it is not passed over.
-        there = (each for each in path.rglob("*") if each.is_file() or (each.is_symlink() and not each.exists()))
-        files = sorted(each for each in there if format_of(each) or input_format)
-        for each in files:
+        for each in sorted(_inside(path, input_format)):
             if not any(part.startswith(".") for part in each.relative_to(path).parts):
                 yield each, _names(each, each.relative_to(path), input_format)
         return
@@ -145,6 +142,24 @@ def _find(name: str, input_format: str | None) -> Iterator[tuple[Path | None, li
     if not (format_of(path) or input_format):
         raise InputError(f"{name}: unknown ending; use {_ENDINGS}, or say --format")
     yield path, _names(path, Path(path.name), input_format)
+
+
+def _inside(folder: Path, input_format: str | None) -> Iterator[Path]:
+    """Yield the files of a folder, and the folders in it that cannot be read: these become rejects."""
+    closed: list[OSError] = []
+    for place, _, names in os.walk(folder, onerror=closed.append):
+        for each in (Path(place, name) for name in names):
+            if (format_of(each) or input_format) and _is_expected(each):
+                yield each
+    yield from (Path(error.filename) for error in closed)
+
+
+def _is_expected(path: Path) -> bool:
+    # A link that leads nowhere is an article that somebody expects to be read, and so is what one may not look at.
+    try:
+        return path.is_file() or (path.is_symlink() and not path.exists())
+    except OSError:
+        return True
 
 
 def _names(path: Path, inside: Path, input_format: str | None) -> list[str]:
