@@ -23,13 +23,13 @@ from stance.outputs import (
     RejectWriter,
     RowWriter,
     TableWriter,
+    csv_rows,
     encoded,
-    encoded_rows,
     output_format,
     with_duplicate,
 )
 from stance.records import Article, InputError, Reject
-from stance.scoring import Row, Shape, columns_of, rounded, rows_of, score, score_article
+from stance.scoring import Row, Shape, columns_of, json_line, rounded, rows_of, score, score_article
 
 TEXT: Final = "Rain fell in Oslo.\n\nThe mayor denied that he took a bribe. Both sides should return to the talks."
 ARTICLES: Final = (
@@ -44,6 +44,10 @@ NAMES: Final = st.text(st.characters(codec="utf-8"), max_size=8)
 
 def rows_in(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
+def encoded_rows(rows: Iterable[Row], kind: str, columns: Sequence[str]) -> bytes:
+    return csv_rows(rows, columns) if kind == "csv" else b"".join(map(json_line, rows))
 
 
 def write_rows(path: Path, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 from stance.files import whole_file
 from stance.model import Model
 from stance.records import InputError, Reject
-from stance.scoring import PLAIN, Row, Scored, Shape, columns_of, json_line, json_lines, rows_of
+from stance.scoring import PLAIN, Row, Scored, Shape, columns_of, json_lines, rows_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,14 +48,12 @@ def output_format(path: Path) -> str:
 def encoded(scored: Scored, model: Model, kind: str, shape: Shape = PLAIN) -> bytes:
     """Return the rows of an article as they stand in a file of jsonl or csv."""
     if kind == "csv":
-        return encoded_rows(rows_of(scored, model, shape), kind, columns_of(model, shape))
+        return csv_rows(rows_of(scored, model, shape), columns_of(model, shape))
     return json_lines(scored, model, shape)
 
 
-def encoded_rows(rows: Iterable[Row], kind: str, columns: Sequence[str]) -> bytes:
-    """Return rows as they stand in a file of jsonl or csv."""
-    if kind != "csv":
-        return b"".join(map(json_line, rows))
+def csv_rows(rows: Iterable[Row], columns: Sequence[str]) -> bytes:
+    """Return rows as they stand in a file of csv."""
     return _csv_lines([_cell(row[column]) for column in columns] for row in rows)
 
 

@@ -20,7 +20,6 @@ from stance.scoring import columns_of
 if TYPE_CHECKING:
     from stance.duplicates import DuplicateIndex
 
-PART_BYTES: Final = 32 << 20
 INDEX: Final = "_duplicates.sqlite"
 
 
@@ -87,7 +86,7 @@ class Run:
             self.each(feed.blocks(block_bytes=block_bytes), put, index)
 
     def to_folder(
-        self, feed: Feed, folder: PartFolder, *, part_bytes: int = PART_BYTES, index: DuplicateIndex | None = None
+        self, feed: Feed, folder: PartFolder, *, part_bytes: int, index: DuplicateIndex | None = None
     ) -> None:
         """Write what is left to the parts of a folder.
 
@@ -222,9 +221,7 @@ def _counts_in(part: dict[str, Any]) -> Summary:
     return Summary(**{each.name: part[each.name] for each in fields(Summary)})
 
 
-def settings_of(
-    scorer: Scorer, part_bytes: int, input_format: str | None, inputs: Iterable[Input] = ()
-) -> dict[str, Any]:
+def settings_of(scorer: Scorer, part_bytes: int, input_format: str | None, inputs: Iterable[Input]) -> dict[str, Any]:
     """Return all that the rows of a run depend on beside its inputs, as it stands in a manifest."""
     from stance import __version__
 
