@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -209,7 +210,17 @@ def outcomes(scorer: Scorer, blocks: Iterable[Block], jobs: int) -> Generator[tu
     except BrokenProcessPool as error:
         raise RunError("a worker process was ended from outside, or found no memory; use fewer --jobs") from error
     finally:
+        if not whole:
+            _forget_what_waits(executor)
         executor.shutdown(wait=True, kill_workers=not whole)
+
+
+def _forget_what_waits(executor: Any) -> None:
+    # The thread that hands out work dies of a KeyError where it finds some after it has ended the processes (loky 3.6),
+    # and nothing public takes work back from it.
+    with suppress(queue.Empty):
+        while True:
+            executor._work_ids.get_nowait()
 
 
 def _until_failure(blocks: Iterable[Block], failures: list[StanceError]) -> Iterator[Block]:
