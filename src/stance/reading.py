@@ -219,18 +219,23 @@ def refusal(article: Article) -> str:
         repeated += length
     # A short text cannot reach the limits, so that it need not be counted.
     if len(text) * (_MOST_BYTES * repeated + _ROW_BYTES) > limits.LARGEST_ROWS:
-        ends = 1 + _ends_in(text)
+        about = json.dumps((article.id, article.date, article.source, article.title), ensure_ascii=False)
+        row = len(about.encode("utf-8", "replace")) + _ROW_BYTES
+        ends = 1 + _ends_in(text, min(limits.MOST_STATEMENTS, limits.LARGEST_ROWS // row) - 1)
         if ends > limits.MOST_STATEMENTS:
             return f"has more than {limits.MOST_STATEMENTS:,} ends of sentences and lines"
-        about = json.dumps((article.id, article.date, article.source, article.title), ensure_ascii=False)
-        if ends * (len(about.encode("utf-8", "replace")) + _ROW_BYTES) > limits.LARGEST_ROWS:
+        if ends * row > limits.LARGEST_ROWS:
             return f"would make more than {limits.LARGEST_ROWS >> 20} MiB of rows"
     return ""
 
 
-def _ends_in(text: str) -> int:
-    """Return how many ends of sentences and lines a text has, or one number that is too many."""
+def _ends_in(text: str, allowed: int) -> int:
+    """Return how many ends of sentences and lines a text has, or a number that settles whether more than allowed."""
     ends = sum(map(text.count, _ENDS))
+    # Each character that is not ASCII takes a byte more at least. Looking at all of them takes ten times as long.
+    most = ends + len(text.encode("utf-8", "surrogatepass")) - len(text)
+    if most <= allowed:
+        return most
     # One at a time: a list of them could be as long as the text.
     others = () if text.isascii() else _WIDE_ENDS.finditer(text)
     return ends + sum(1 for _ in islice(others, limits.MOST_STATEMENTS))
