@@ -44,7 +44,7 @@ INFERENCE: Final = {
     "articles": "columnar delimited extraction inputs limits reading records streams warc",
     "scoring": "_kernel inputs languages model records sentences",
     "arrow_rows": "model reading records scoring",
-    "outputs": "files model records scoring",
+    "outputs": "delimited files model records scoring",
     "signatures": "tokens",
     "duplicates": "inputs records signatures",
     "feed": "articles inputs reading records streams",

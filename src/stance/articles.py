@@ -12,17 +12,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from stance import limits
-from stance.delimited import rows_of_csv
+from stance.delimited import rows_of_csv, unguarded
 from stance.inputs import Input, find_inputs, has_surrogates, packing_of, without_surrogates
 from stance.reading import Columns, Found, Reading, Record, from_values, read_text
 from stance.records import InputError, Pending, Reject
 from stance.streams import BOM, Line, Meter, lines_of, opened, require_zstd, shown_raw
-
-# Our own CSV writer puts a quote mark before cells that a spreadsheet would take for a formula.
-_GUARDED: Final = re.compile("'(?='*[=+\\-@\t\r\0])")
 
 
 def read_articles(
@@ -165,7 +162,7 @@ def _find_rows(lines: Iterator[Line], each: Input, columns: Columns) -> Iterator
     place = each.place
     header: list[str] | None = None
     names: dict[str, str | None] = {}
-    guarded = rejected = False
+    ours = rejected = False
     for line, row in rows_of_csv(lines, place):
         if isinstance(row, Reject):
             rejected = True
@@ -181,7 +178,7 @@ def _find_rows(lines: Iterator[Line], each: Input, columns: Columns) -> Iterator
             places = {
                 field: len(header) - 1 - header[::-1].index(name) for field, name in names.items() if name is not None
             }
-            guarded = "statement_no" in header
+            ours = "statement_no" in header
         elif row:
             raw = without_surrogates(
                 ",".join(cell[: limits.SHOWN_RAW] for cell in row[: limits.SHOWN_RAW])[: limits.SHOWN_RAW]
@@ -192,12 +189,9 @@ def _find_rows(lines: Iterator[Line], each: Input, columns: Columns) -> Iterator
                 yield Reject(place, line, "not valid UTF-8", raw)
             else:
                 values = {field: row[places[field]] if field in places else "" for field in names}
-                if guarded:
+                if ours:
                     # Only in our own files is the quote mark ours; elsewhere it belongs to the text.
-                    values = {
-                        field: _GUARDED.sub("", value, count=1) if value.startswith("'") else value
-                        for field, value in values.items()
-                    }
+                    values = {field: unguarded(value) for field, value in values.items()}
                 yield from_values(values, names, each, line, raw)
     if header is None and not rejected:
         yield Reject(place, 0, "empty: a CSV file begins with a line of column names")

@@ -1,8 +1,12 @@
-"""CSV → rows, each with the line that it begins on; a row that is no CSV costs itself and nothing after it."""
+"""CSV → rows, each with the line that it begins on; a row that is no CSV costs itself and nothing after it.
+
+And the mark that keeps a spreadsheet from running a cell: our writer puts it there, our reader takes it off.
+"""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import Final
@@ -18,6 +22,21 @@ _AGAIN_FLOOR: Final = 64 << 20
 _AGAIN_RATIO: Final = 4
 # Between rows they are none; passed over at once, millions of them take no time.
 _BLANK: Final = (b"\n", b"\r\n")
+# A spreadsheet takes a cell that begins like this for a formula; the quotation mark makes it text again.
+# Quotation marks before it count in, so that exactly one of them can be taken off again.
+_FORMULA: Final = re.compile("'*[=+\\-@\t\r\0]")
+_FIRST: Final = frozenset("'=+-@\t\r\0")
+
+
+def guarded(cell: str) -> str:
+    """Return a cell as no spreadsheet runs it."""
+    # Hardly a cell begins like that, and a look at its first character is quicker than the whole answer.
+    return f"'{cell}" if cell[:1] in _FIRST and _FORMULA.match(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """Return what `guarded` was given."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def rows_of_csv(lines: Iterator[Line], place: str) -> Iterator[tuple[int, list[str] | Reject]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
+from stance.delimited import guarded
 from stance.files import whole_file
 from stance.model import Model
 from stance.records import InputError, Reject
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 OUTPUT_FORMATS: Final = ("jsonl", "csv", "parquet")
 LABEL_SEPARATOR: Final = "|"
-# A spreadsheet takes a cell that begins like this for a formula; the quote mark makes it text again.
-# Quote marks before it count in, so that our own reader can take exactly one of them off again.
-_FORMULA: Final = re.compile("'*[=+\\-@\t\r\0]")
-_FIRST: Final = frozenset("'=+-@\t\r\0")
 # Rows, and bytes, of a group of a parquet file.
 _GROUP_ROWS: Final = 1 << 16
 _GROUP_BYTES: Final = 64 << 20
@@ -81,10 +77,7 @@ def _csv_lines(rows: Iterable[Sequence[Any]]) -> bytes:
 def _cell(value: Any) -> Any:
     if isinstance(value, list):
         value = LABEL_SEPARATOR.join(value)
-    # Hardly a cell begins like that, and a look at its first character is quicker than the whole answer.
-    if isinstance(value, str) and value[:1] in _FIRST and _FORMULA.match(value):
-        return f"'{value}"
-    return value
+    return guarded(value) if isinstance(value, str) else value
 
 
 class Stream(Protocol):
