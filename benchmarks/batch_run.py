@@ -5,8 +5,10 @@
 Articles are JSONL with an `id` and a `text`, also gzip; they are repeated and shuffled, each time under another id,
 until there are `--few` and `--many` of them. The runs write parts of parquet to a folder. Few articles are scored with
 one job and two in turn, in rounds, and a ratio is the median of those of the rounds; many are scored once with each.
-Beside them stand a process that reads the lines and parses the JSON and one that does nothing but read, on one core.
-Memory is that of all processes of a run, sampled once a second. Without articles it says so and ends.
+Beside them stand two runs of half the articles each that know nothing of each other, started together, which is what
+the machine gains from two processes; and a process that reads the lines and parses the JSON and one that does nothing
+but read, on one core. Memory is that of all processes of a run, sampled once a second. Without articles it says so and
+ends.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ import gzip
 import json
 import os
 import random
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -30,6 +33,7 @@ from typing import Final, NamedTuple
 from measuring import OUTSIDE, in_turn, print_table, ratio
 
 ARTICLES: Final = OUTSIDE / "articles" / "briefings.jsonl.gz"
+OUT: Final = "out"
 READ: Final = "import sys\nfor line in open(sys.argv[1], 'rb'): pass"
 PARSE: Final = "import json, sys\nfor line in open(sys.argv[1], 'rb'): json.loads(line)"
 # To look at all processes takes a hundredth of a second, which two jobs would have to go without.
@@ -58,18 +62,17 @@ def main() -> None:
         few, many = Path(folder) / "few.jsonl", Path(folder) / "many.jsonl"
         for path, count in ((few, arguments.few), (many, arguments.many)):
             write(arguments.articles, path, count)
-        contestants = {
-            "stance score, one job": partial(run, score(few, folder, 1), folder),
-            "stance score, two jobs": partial(run, score(few, folder, 2), folder),
-            "reading and parsing the JSON": partial(run, (sys.executable, "-c", PARSE, few), folder),
-            "reading the lines": partial(run, (sys.executable, "-c", READ, few), folder),
-        }
-        taken = in_turn(contestants, arguments.rounds)
-        large = {
-            "stance score, one job": run(score(many, folder, 1), folder),
-            "stance score, two jobs": run(score(many, folder, 2), folder),
-            "reading and parsing the JSON": run((sys.executable, "-c", PARSE, many), folder),
-        }
+            write(arguments.articles, half_of(path), count // 2)
+        taken = in_turn(
+            {
+                **runs_over(few),
+                "reading and parsing the JSON": partial(run, (sys.executable, "-c", PARSE, few), folder),
+                "reading the lines": partial(run, (sys.executable, "-c", READ, few), folder),
+            },
+            arguments.rounds,
+        )
+        large = {name: work() for name, work in runs_over(many).items()}
+        large["reading and parsing the JSON"] = run((sys.executable, "-c", PARSE, many), folder)
         sizes = {path: path.stat().st_size / 1e6 for path in (few, many)}
     base = [tree.wall for tree in taken["stance score, one job"]]
     rows = []
@@ -87,6 +90,7 @@ def main() -> None:
     header = ("times one job", "articles/s", "MB/s", "MiB")
     print_table((f"{arguments.few:,} articles, {sizes[few]:,.0f} MB", *header), rows)
     one = large["stance score, one job"].wall
+    memory = {name: median(tree.memory for tree in found) for name, found in taken.items()}
     rows = [
         (
             name,
@@ -94,7 +98,7 @@ def main() -> None:
             f"{arguments.many / tree.wall:,.0f}",
             f"{sizes[many] / tree.wall:.1f}",
             f"{tree.memory:.0f}",
-            f"{tree.memory / median(each.memory for each in taken[name]):.2f}",
+            f"{tree.memory / memory[name]:.2f}" if memory[name] else "",
         )
         for name, tree in large.items()
     ]
@@ -115,15 +119,32 @@ def write(source: Path, path: Path, count: int) -> None:
             stream.write(json.dumps({"id": f"{number}", "text": record["text"]}, ensure_ascii=False) + "\n")
 
 
-def score(path: Path, folder: str, jobs: int) -> list[str | Path]:
+def half_of(path: Path) -> Path:
+    """Return the file that holds half as many articles."""
+    return path.with_name(f"half-{path.name}")
+
+
+def runs_over(path: Path) -> dict[str, Callable[[], Tree]]:
+    """Return what scores a file: one job, two, and two runs of their own over half of it each."""
+    folder = path.parent
+    first, second = (shlex.join(map(str, score(half_of(path), folder / OUT / name, 1))) for name in ("a", "b"))
+    side_by_side = ("sh", "-c", f"{first} & first=$!; {second} && wait $first")
+    return {
+        "stance score, one job": partial(run, score(path, folder / OUT, 1), folder),
+        "stance score, two jobs": partial(run, score(path, folder / OUT, 2), folder),
+        "two runs of half the articles": partial(run, side_by_side, folder),
+    }
+
+
+def score(path: Path, out: Path, jobs: int) -> list[str | Path]:
     """Return the command that scores a file."""
-    output = ("-o", Path(folder) / "out", "--to", "parquet")
-    return [sys.executable, "-m", "stance", "score", path, *output, "--jobs", str(jobs)]
+    return [sys.executable, "-m", "stance", "score", path, "-o", out, "--to", "parquet", "--jobs", str(jobs)]
 
 
-def run(command: Sequence[str | Path], folder: str) -> Tree:
+def run(command: Sequence[str | Path], folder: str | Path) -> Tree:
     """Run a process to its end and measure it with all its children."""
-    shutil.rmtree(Path(folder) / "out", ignore_errors=True)
+    shutil.rmtree(Path(folder) / OUT, ignore_errors=True)
+    (Path(folder) / OUT).mkdir()
     begin, memory = time.perf_counter(), 0.0
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
