@@ -82,7 +82,7 @@ lint: $(READY) ## check style, types and the ban on pickle
 fuzz: $(READY) $(MODEL) ## look for texts that the kernel reads otherwise than its reference (ARGS=60: seconds)
 	$(BIN)/python tests/fuzz/fuzz_kernel.py $(ARGS)
 
-bench: $(READY) $(MODEL) ## measure speed and accuracy (benchmarks/*.py; takes three quarters of an hour)
+bench: $(READY) $(MODEL) ## measure speed and accuracy (benchmarks/*.py; takes an hour or more)
 	@for script in benchmarks/*.py; do \
 		if [ -f "$$script" ]; then echo "$$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; \
 		else echo "benchmarks/ holds no scripts yet"; fi; done
